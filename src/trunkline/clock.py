@@ -1,0 +1,39 @@
+"""The only module that reads a clock. Everything else is handed a `Clock`."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall-clock time in milliseconds since 1970 (UTC), and waiting."""
+
+    def now_ms(self) -> int:
+        """Return the time now."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...
+
+    async def wait(self, news: asyncio.Event, seconds: float) -> None:
+        """Wait until `news` is set, but no longer than that."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now_ms(self) -> int:
+        """Return the time now, in milliseconds since 1970 (UTC)."""
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long on the running event loop."""
+        await asyncio.sleep(seconds)
+
+    async def wait(self, news: asyncio.Event, seconds: float) -> None:
+        """Wait until `news` is set, but no longer than that."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), seconds)

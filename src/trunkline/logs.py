@@ -1,0 +1,37 @@
+"""Log lines: JSON, one object a line, or coloured text on a terminal."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(level: str, form: str) -> None:
+    """Set up logging for the process; lines go to standard error.
+
+    `level` is debug, info, warning or error; `form` is json, console or auto.
+    """
+    if form == "auto":
+        form = "console" if sys.stderr.isatty() else "json"
+    renderer: structlog.typing.Processor
+    if form == "console":
+        renderer = structlog.dev.ConsoleRenderer()
+        tracebacks: list[structlog.typing.Processor] = []
+    else:
+        renderer = structlog.processors.JSONRenderer()
+        tracebacks = [structlog.processors.dict_tracebacks]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *tracebacks,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    # What libraries have to say is shown from warnings on, in the same place.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
