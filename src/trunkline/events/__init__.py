@@ -1,0 +1,1 @@
+"""The vocabulary: event types, envelope, data schemas, ids and times. All pure."""
