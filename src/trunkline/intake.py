@@ -1,0 +1,65 @@
+"""The one door: every event, whatever captured it, is checked here and appended."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from trunkline.errors import TrunklineError
+from trunkline.events import catalogue
+from trunkline.events.envelope import Event
+
+
+Write = Callable[[sqlite3.Connection], None]
+Then = Callable[[list[int]], None]
+
+_KNOWN = {*catalogue.EVENT_TYPES, catalogue.TEST_EVENT_TYPE}
+
+# An event must fit a Kinesis record (1 MiB) with its envelope and key.
+MAX_DATA_BYTES = 1_000_000
+
+
+class Log(Protocol):
+    """What intake needs of the log."""
+
+    async def append(
+        self,
+        events: Sequence[Event],
+        also: Write | None = None,
+        then: Then | None = None,
+    ) -> list[int]:
+        """Append the events, and write `also`, in one synced transaction."""
+        ...
+
+
+class Intake:
+    """Takes events in. What it has accepted is on disk."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    async def accept(
+        self,
+        events: Sequence[Event],
+        also: Write | None = None,
+        then: Then | None = None,
+    ) -> None:
+        """Append events of known types; return once they are synced.
+
+        `also` is committed in the same transaction; `then` is told the positions
+        before delivery hears of the events. Raises StorageFailed where the disk did
+        not keep them; then nothing was accepted.
+        """
+        for event in events:
+            if event.type not in _KNOWN:
+                raise UnknownEventType(event.type)
+            if len(event.data) > MAX_DATA_BYTES:
+                raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
+        await self._log.append(events, also, then)
+
+
+class UnknownEventType(TrunklineError):
+    """An event has a type that is not in the catalogue."""
+
+
+class EventTooLarge(TrunklineError):
+    """An event is larger than any sink takes."""

@@ -1,0 +1,91 @@
+-- head: The newest position ever given to an event, 0 in a new log.
+SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event';
+
+-- append: Add an event, unless its id is there already.
+INSERT INTO event
+    (position, id, account_sid, type, source, time, call_sid, accepted_ms, data)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING;
+
+-- position_of: The position of the event with this id.
+SELECT position FROM event WHERE id = ?;
+
+-- read: Events of one account in a range of positions, oldest first.
+SELECT position, accepted_ms,
+       id, account_sid, type, source, time, call_sid, data
+FROM event
+WHERE account_sid = :account_sid AND position > :after AND position <= :upto
+  AND type IN (SELECT value FROM json_each(:types))
+ORDER BY position
+LIMIT :limit;
+
+-- entry: One event by its position.
+SELECT position, accepted_ms,
+       id, account_sid, type, source, time, call_sid, data
+FROM event WHERE position = ?;
+
+-- bookmarks: Every sink's bookmark.
+SELECT sink_sid, position FROM bookmark;
+
+-- move_bookmark: Move a bookmark; it never goes back.
+INSERT INTO bookmark (sink_sid, position) VALUES (?, ?)
+ON CONFLICT (sink_sid) DO UPDATE SET position = excluded.position
+WHERE excluded.position > bookmark.position;
+
+-- forget_bookmark: Drop the bookmark of a deleted sink.
+DELETE FROM bookmark WHERE sink_sid = ?;
+
+-- forget_exceptions: Drop the exceptions of a deleted sink.
+DELETE FROM exception WHERE sink_sid = ?;
+
+-- hold: Keep a failed delivery, if it was attempted more often than what is kept.
+INSERT INTO exception
+    (sink_sid, position, attempt, due_ms, deadline_ms,
+     code, detail, http_status, first_ms, last_ms)
+VALUES
+    (:sink_sid, :position, :attempt, :due_ms, :deadline_ms,
+     :code, :detail, :http_status, :first_ms, :last_ms)
+ON CONFLICT (sink_sid, position) DO UPDATE SET
+    attempt = excluded.attempt, due_ms = excluded.due_ms, code = excluded.code,
+    detail = excluded.detail, http_status = excluded.http_status,
+    last_ms = excluded.last_ms
+WHERE excluded.attempt > exception.attempt;
+
+-- release: Drop an exception whose delivery is settled.
+DELETE FROM exception WHERE sink_sid = ? AND position = ?;
+
+-- due: Exceptions of a sink whose next attempt may start, with their events.
+SELECT e.sink_sid, e.position, e.attempt, e.due_ms, e.deadline_ms,
+       e.code, e.detail, e.http_status, e.first_ms, e.last_ms,
+       event.position, event.accepted_ms, event.id, event.account_sid,
+       event.type, event.source, event.time, event.call_sid, event.data
+FROM exception AS e JOIN event ON event.position = e.position
+WHERE e.sink_sid = :sink_sid AND e.due_ms <= :now_ms
+  AND (e.due_ms, e.position) > (:after_due_ms, :after_position)
+ORDER BY e.due_ms, e.position
+LIMIT :limit;
+
+-- next_due: When the next exception of a sink is due.
+SELECT min(due_ms) FROM exception WHERE sink_sid = ?;
+
+-- unsettled_by_row: Positions above a bookmark that have a row of their own.
+SELECT position FROM exception WHERE sink_sid = :sink_sid AND position > :after
+UNION
+SELECT position FROM dead_letter WHERE sink_sid = :sink_sid AND position > :after;
+
+-- bury: Keep a dead letter; the same delivery is buried once.
+INSERT INTO dead_letter
+    (sid, sink_sid, position, account_sid, event_id, event_type, call_sid,
+     code, reason, attempts, http_status, first_ms, last_ms)
+VALUES
+    (:sid, :sink_sid, :position, :account_sid, :event_id, :event_type, :call_sid,
+     :code, :reason, :attempts, :http_status, :first_ms, :last_ms)
+ON CONFLICT (sink_sid, position) DO NOTHING;
+
+-- is_buried: Whether a delivery became a dead letter.
+SELECT 1 FROM dead_letter WHERE sink_sid = ? AND position = ?;
+
+-- dead_letters: Dead letters of a sink, oldest first.
+SELECT sid, sink_sid, position, account_sid, event_id, event_type, call_sid,
+       code, reason, attempts, http_status, first_ms, last_ms
+FROM dead_letter WHERE sink_sid = ? ORDER BY position;

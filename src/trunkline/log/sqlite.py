@@ -1,0 +1,291 @@
+"""The event log on SQLite. Contract: tests/contract/test_log.py."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from trunkline.clock import Clock
+from trunkline.database import queries
+from trunkline.database.file import Database
+from trunkline.events.envelope import Event
+from trunkline.log.records import DeadLetter, DeliveryException, Entry
+
+
+Write = Callable[[sqlite3.Connection], None]
+Then = Callable[[list[int]], None]
+Listener = Callable[[Sequence[Entry]], None]
+
+_SQL = queries.load("trunkline.log", "queries.sql")
+
+
+class SqliteLog:
+    """The event log, its bookmarks, exceptions and dead letters.
+
+    Everyone who appends while the writer is busy shares the next transaction.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._listeners: list[Listener] = []
+        self.head = 0
+
+    async def open(self) -> None:
+        """Find the end of the log. Must be awaited before anything else."""
+        self.head = await self._database.read(_head)
+
+    def on_append(self, listener: Listener) -> None:
+        """Tell `listener` of entries as soon as they are on disk, in their order."""
+        self._listeners.append(listener)
+
+    async def append(
+        self,
+        events: Sequence[Event],
+        also: Write | None = None,
+        then: Then | None = None,
+    ) -> list[int]:
+        """Add events and return their positions, once they are synced.
+
+        An event whose id is in the log already keeps its first position and is not
+        added again. `also` is written in the same transaction, or neither is. `then`
+        is told the positions before any listener hears of the events.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[int]] = loop.create_future()
+        appending = self._database.last_waiting()
+        alone = also is not None or then is not None
+        if alone or not isinstance(appending, _Appending) or not appending.joinable:
+            appending = _Appending(self, self._clock.now_ms(), also, then)
+            self._database.submit(appending)
+        appending.add(events, future)
+        return await future
+
+    async def read(
+        self, account_sid: str, types: Iterable[str], after: int, upto: int, limit: int
+    ) -> list[Entry]:
+        """Return up to `limit` entries with `after < position <= upto`, oldest first."""
+        parameters = {
+            "account_sid": account_sid,
+            "types": json.dumps(list(types)),
+            "after": after,
+            "upto": upto,
+            "limit": limit,
+        }
+        return await self._database.read(
+            lambda connection: [
+                _entry(row) for row in connection.execute(_SQL["read"], parameters)
+            ]
+        )
+
+    async def bookmarks(self) -> dict[str, int]:
+        """Return the bookmark of every sink that has one."""
+        return await self._database.read(
+            lambda connection: dict(connection.execute(_SQL["bookmarks"]).fetchall())
+        )
+
+    async def move_bookmarks(self, positions: Mapping[str, int]) -> None:
+        """Move bookmarks forward, all in one transaction; none ever goes back."""
+        await self._database.write(
+            lambda connection: _many(
+                connection, _SQL["move_bookmark"], list(positions.items())
+            )
+        )
+
+    async def hold(self, exceptions: Sequence[DeliveryException]) -> None:
+        """Keep failed deliveries until their next attempt.
+
+        Refused, without a word, where the log knows of a later attempt already.
+        """
+        rows = [msgspec.structs.asdict(exception) for exception in exceptions]
+        await self._database.write(
+            lambda connection: _many(connection, _SQL["hold"], rows)
+        )
+
+    async def release(self, sink_sid: str, positions: Sequence[int]) -> None:
+        """Drop exceptions whose deliveries are settled."""
+        rows = [(sink_sid, position) for position in positions]
+        await self._database.write(
+            lambda connection: _many(connection, _SQL["release"], rows)
+        )
+
+    async def due(
+        self, sink_sid: str, now_ms: int, after: tuple[int, int], limit: int
+    ) -> list[tuple[DeliveryException, Entry]]:
+        """Return exceptions that are due, with their entries, by due time.
+
+        `after` is the (due time, position) of the last one that the caller has.
+        """
+        parameters = {
+            "sink_sid": sink_sid,
+            "now_ms": now_ms,
+            "after_due_ms": after[0],
+            "after_position": after[1],
+            "limit": limit,
+        }
+        return await self._database.read(
+            lambda connection: [
+                (_exception(row[:10]), _entry(row[10:]))
+                for row in connection.execute(_SQL["due"], parameters)
+            ]
+        )
+
+    async def next_due(self, sink_sid: str) -> int | None:
+        """Return when the sink's next exception is due, None if it has none."""
+        return await self._database.read(
+            lambda connection: connection.execute(
+                _SQL["next_due"], (sink_sid,)
+            ).fetchone()[0]
+        )
+
+    async def with_own_row(self, sink_sid: str, after: int) -> set[int]:
+        """Return the positions above `after` that are exceptions or dead letters."""
+        parameters = {"sink_sid": sink_sid, "after": after}
+        return await self._database.read(
+            lambda connection: {
+                row[0]
+                for row in connection.execute(_SQL["unsettled_by_row"], parameters)
+            }
+        )
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Turn deliveries into dead letters; their exceptions go with them."""
+        rows = [msgspec.structs.asdict(letter) for letter in letters]
+        keys = [(letter.sink_sid, letter.position) for letter in letters]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(_SQL["bury"], rows)
+            connection.executemany(_SQL["release"], keys)
+
+        await self._database.write(work)
+
+    async def is_buried(self, sink_sid: str, position: int) -> bool:
+        """Tell whether a delivery became a dead letter."""
+        row = await self._database.read(
+            lambda connection: connection.execute(
+                _SQL["is_buried"], (sink_sid, position)
+            ).fetchone()
+        )
+        return row is not None
+
+    async def dead_letters(self, sink_sid: str) -> list[DeadLetter]:
+        """Return the dead letters of a sink, oldest first."""
+        return await self._database.read(
+            lambda connection: [
+                DeadLetter(**dict(zip(DeadLetter.__struct_fields__, row, strict=True)))
+                for row in connection.execute(_SQL["dead_letters"], (sink_sid,))
+            ]
+        )
+
+    async def forget(self, sink_sid: str) -> None:
+        """Drop bookmark and exceptions of a sink that is gone."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_SQL["forget_bookmark"], (sink_sid,))
+            connection.execute(_SQL["forget_exceptions"], (sink_sid,))
+
+        await self._database.write(work)
+
+    def _appended(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        self.head = entries[-1].position
+        for listener in self._listeners:
+            listener(entries)
+
+
+class _Appending:
+    """The job that appends for all who came while the writer was busy."""
+
+    def __init__(
+        self,
+        log: SqliteLog,
+        accepted_ms: int,
+        also: Write | None,
+        then: Then | None,
+    ) -> None:
+        self._log = log
+        self._accepted_ms = accepted_ms
+        self._also = also
+        self._then = then
+        self._events: list[Event] = []
+        self._waiting: list[tuple[asyncio.Future[list[int]], int]] = []
+        self.joinable = also is None and then is None
+
+    def add(self, events: Sequence[Event], future: asyncio.Future[list[int]]) -> None:
+        self._events += events
+        self._waiting.append((future, len(events)))
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        if self._also is not None:
+            self._also(connection)
+        first = _head(connection) + 1
+        accepted_ms = self._accepted_ms
+        rows = [
+            (
+                position,
+                event.id,
+                event.account_sid,
+                event.type,
+                event.source,
+                event.time,
+                event.call_sid,
+                accepted_ms,
+                event.data,
+            )
+            for position, event in enumerate(self._events, first)
+        ]
+        added = connection.executemany(_SQL["append"], rows).rowcount if rows else 0
+        self._positions = list(range(first, first + len(rows)))
+        if added != len(rows):
+            self._positions = [_position_of(connection, e.id) for e in self._events]
+        self._first = first
+
+    def finish(self, error: BaseException | None) -> None:
+        if error is None:
+            if self._then is not None:
+                self._then(self._positions)
+            self._log._appended(self._new_entries())  # noqa: SLF001 (the job is its log's own)
+        start = 0
+        for future, count in self._waiting:
+            if not future.done():
+                if error is None:
+                    future.set_result(self._positions[start : start + count])
+                else:
+                    future.set_exception(error)
+            start += count
+
+    def _new_entries(self) -> list[Entry]:
+        return [
+            Entry(position, self._accepted_ms, event)
+            for wanted, (position, event) in enumerate(
+                zip(self._positions, self._events, strict=True), self._first
+            )
+            if position == wanted
+        ]
+
+
+def _head(connection: sqlite3.Connection) -> int:
+    head: int = connection.execute(_SQL["head"]).fetchone()[0]
+    return head
+
+
+def _position_of(connection: sqlite3.Connection, event_id: str) -> int:
+    position: int = connection.execute(_SQL["position_of"], (event_id,)).fetchone()[0]
+    return position
+
+
+def _many(connection: sqlite3.Connection, sql: str, rows: Sequence[object]) -> None:
+    connection.executemany(sql, rows)  # type: ignore[arg-type]
+
+
+def _entry(row: Sequence[object]) -> Entry:
+    position, accepted_ms, *event = row
+    return Entry(position, accepted_ms, Event(*event))  # type: ignore[arg-type]
+
+
+def _exception(row: Sequence[object]) -> DeliveryException:
+    names = DeliveryException.__struct_fields__
+    return DeliveryException(**dict(zip(names, row, strict=True)))  # type: ignore[arg-type]
