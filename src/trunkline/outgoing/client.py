@@ -1,0 +1,181 @@
+"""The guarded HTTP client: what webhooks and callbacks go out by.
+
+It connects to vetted addresses only, verifies certificates always, follows no
+redirects, decodes no compression, and bounds everything an answer can have.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from trunkline.outgoing.connection import Connection, Stale
+from trunkline.outgoing.dialing import Dialer
+from trunkline.outgoing.messages import (
+    Reason,
+    Request,
+    Response,
+    SendFailed,
+    compose,
+)
+from trunkline.outgoing.names import Names, Resolve, system_resolve
+from trunkline.outgoing.pool import Key, Pool
+from trunkline.outgoing.tls import Trust
+from trunkline.settings import Network
+
+
+__all__ = ["Client", "Reason", "Request", "Response", "SendFailed"]
+
+
+class Client:
+    """Sends requests, over connections that it keeps for the next ones.
+
+    `networks` may be dialled beyond public addresses; `ca_bundle` holds roots beyond
+    the system's. At most `max_connections` requests are under way; further ones wait
+    their turn, in order. Up to `max_idle` connections rest, for `idle_time` seconds
+    each, and none is used for longer than `max_age` seconds, so that a host that moves
+    is followed. Lives until `close`. Raises InvalidSetting for an unusable bundle.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        ca_bundle: Path | None = None,
+        *,
+        max_connections: int = 1000,
+        max_idle: int = 200,
+        idle_time: float = 30.0,
+        max_age: float = 300.0,
+        resolve: Resolve = system_resolve,
+    ) -> None:
+        self._names = Names(resolve, networks)
+        self._dialer = Dialer(self._names, Trust(ca_bundle))
+        self._pool = Pool(limit=max_idle, idle_time=idle_time)
+        self._max_connections = max_connections
+        self._max_age = max_age
+        self._under_way = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._connections: set[Connection] = set()
+        self._closed = False
+        self._all_gone = asyncio.Event()
+
+    async def send(self, request: Request) -> Response:
+        """Send a request and return the answer, whatever its status.
+
+        A request that meets a connection which ended while it rested is sent once
+        more, over a fresh one. Raises SendFailed.
+        """
+        if self._closed:
+            raise _closed()
+        origin, wire = compose(request)
+        if self._under_way >= self._max_connections:
+            await self._turn()
+        else:
+            self._under_way += 1
+        try:
+            loop = asyncio.get_running_loop()
+            total_at = loop.time() + request.total_timeout
+            key = (origin, request.send_sni)
+            connection = self._pool.take(key) if request.keep_alive else None
+            if connection is not None:
+                try:
+                    return await self._exchange(
+                        key, connection, request, wire, total_at
+                    )
+                except Stale:
+                    pass
+            connection = await self._dial(key, request, total_at)
+            return await self._exchange(key, connection, request, wire, total_at)
+        finally:
+            self._leave()
+
+    async def close(self) -> None:
+        """End all connections and requests; further requests fail."""
+        self._closed = True
+        self._names.close()
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(_closed())
+        for connection in list(self._connections):
+            connection.abort()
+        while self._connections:
+            self._all_gone.clear()
+            await self._all_gone.wait()
+
+    async def _exchange(
+        self,
+        key: Key,
+        connection: Connection,
+        request: Request,
+        wire: bytes,
+        total_at: float,
+    ) -> Response:
+        try:
+            response = await connection.exchange(request, wire, total_at)
+        except BaseException:
+            connection.abort()
+            raise
+        if request.keep_alive and not self._too_old(connection):
+            self._pool.put(key, connection)
+        else:
+            connection.close()
+        return response
+
+    def _too_old(self, connection: Connection) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._closed or now - connection.made_at >= self._max_age
+
+    async def _dial(self, key: Key, request: Request, total_at: float) -> Connection:
+        # A place among the connections: those at rest give way to those in use.
+        if self._under_way + len(self._pool) > self._max_connections:
+            self._pool.close_oldest()
+        origin, send_sni = key
+        connect_at = asyncio.get_running_loop().time() + request.connect_timeout
+        try:
+            connection = await self._dialer.dial(
+                origin,
+                send_sni=send_sni,
+                until=min(connect_at, total_at),
+                make=lambda: Connection(self._lost),
+            )
+        except SendFailed as failure:
+            if failure.reason is Reason.CONNECT_TIMEOUT and total_at < connect_at:
+                raise SendFailed(Reason.TOTAL_TIMEOUT, failure.detail) from None
+            raise
+        if self._closed:
+            connection.abort()
+            raise _closed()
+        # Not before: uvloop never tells of the loss if it was cancelled until here.
+        if not connection.closing:
+            self._connections.add(connection)
+        return connection
+
+    def _lost(self, connection: Connection) -> None:
+        self._pool.drop(connection)
+        self._connections.discard(connection)
+        if not self._connections:
+            self._all_gone.set()
+
+    async def _turn(self) -> None:
+        """Wait for a place that another request leaves to us."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and not waiter.exception():
+                self._leave()  # It had just been given to us.
+            raise
+
+    def _leave(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)  # The place changes hands.
+                return
+        self._under_way -= 1
+
+
+def _closed() -> SendFailed:
+    return SendFailed(Reason.CONNECTION_LOST, "the client is closed")
