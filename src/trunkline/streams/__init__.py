@@ -1,0 +1,1 @@
+"""Sinks and subscriptions as domain objects: rules, life cycle, routing."""
