@@ -1,0 +1,1 @@
+"""Takes events from the log to the sinks: decide, retry, settle or bury."""

@@ -1,0 +1,160 @@
+"""Matches appended events to sinks, and keeps the sinks' bookmarks.
+
+An appended event is matched once, by dictionary, and offered to the lanes of the
+sinks that want it: the cost grows with those sinks, not with all.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from trunkline.delivery.lane import Lane, Means, Policy
+from trunkline.delivery.ports import Sender
+from trunkline.errors import StorageFailed
+from trunkline.events import catalogue
+from trunkline.log.records import Entry
+from trunkline.streams.routing import Route
+from trunkline.streams.sinks import Sink
+
+
+# How often bookmarks are stored, in seconds: what a crash repeats at the most.
+BOOKMARK_PERIOD = 0.25
+# A sink that gets nothing has its bookmark stored when it lags this far behind.
+IDLE_LAG = 10_000
+
+_logger = structlog.get_logger("delivery")
+
+
+class Dispatcher:
+    """All lanes. Lives as long as the server."""
+
+    def __init__(
+        self, means: Means, make_sender: Callable[[Sink], Sender], policy: Policy
+    ) -> None:
+        self._means = means
+        self._log = means.log
+        self._make_sender = make_sender
+        self._policy = policy
+        self._lanes: dict[str, Lane] = {}
+        self._tests: dict[int | None, Lane] = {}
+        self._stored: dict[str, int] = {}
+        self._started = False
+
+    # --- what the sinks and subscriptions say --------------------------------------
+
+    def open_sink(self, sink: Sink) -> None:
+        """Have a lane for a new sink."""
+        if sink.sid in self._lanes:
+            return
+        lane = Lane(
+            sink.sid,
+            sink.account_sid,
+            sender=self._make_sender(sink),
+            policy=self._policy,
+            means=self._means,
+        )
+        self._lanes[sink.sid] = lane
+        if self._started:
+            lane.start_at_head()
+
+    def set_routes(self, sink_sid: str, routes: Sequence[Route]) -> None:
+        """Take a sink's routes, in place of those it had."""
+        self._means.routes.replace(sink_sid, routes)
+
+    def owe_test(self, sink_sid: str, position: int) -> None:
+        """Take the event at `position` as the sink's test; older tests are void."""
+        lane = self._lanes.get(sink_sid)
+        if lane is not None:
+            self._tests.pop(lane.test_position, None)
+            self._tests[position] = lane
+            lane.test_position = position
+
+    def close_sink(self, sink_sid: str) -> None:
+        """Drop a deleted sink with all that is owed to it."""
+        lane = self._lanes.pop(sink_sid, None)
+        self._stored.pop(sink_sid, None)
+        self._means.routes.replace(sink_sid, ())
+        if lane is not None:
+            self._tests.pop(lane.test_position, None)
+            self._means.tasks.create_task(self._forget(lane))
+
+    async def _forget(self, lane: Lane) -> None:
+        await lane.stop(0)
+        try:
+            await self._log.forget(lane.sink_sid)
+        except StorageFailed as error:
+            # Rows of a sink that is gone harm nobody.
+            _logger.warning(
+                "delivery.write_failed", sink_sid=lane.sink_sid, error=str(error)
+            )
+
+    # --- what the log says -----------------------------------------------------------
+
+    def appended(self, entries: Sequence[Entry]) -> None:
+        """Offer entries that are on disk to the lanes of their sinks."""
+        match = self._means.routes.match
+        lanes = self._lanes
+        for entry in entries:
+            event = entry.event
+            for sink_sid, version in match(
+                event.account_sid, event.type, entry.position
+            ):
+                lanes[sink_sid].offer(entry, version)
+            if event.type == catalogue.TEST_EVENT_TYPE:
+                tested = self._tests.get(entry.position)
+                if tested is not None:
+                    tested.offer(entry, 1)
+
+    # --- from beginning to end -------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start every lane at its bookmark, then keep the bookmarks stored."""
+        self._stored = await self._log.bookmarks()
+        self._started = True
+        for sink_sid, lane in list(self._lanes.items()):
+            await lane.start_at(self._first_bookmark(sink_sid))
+        self._keeper = self._means.tasks.create_task(self._keep_bookmarks())
+
+    def _first_bookmark(self, sink_sid: str) -> int:
+        """Return a stored bookmark; without one, where the first route begins."""
+        if sink_sid in self._stored:
+            return self._stored[sink_sid]
+        routes = self._means.routes.of_sink(sink_sid)
+        return min((route.from_position for route in routes), default=self._log.head)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is owed but what waits for its next attempt."""
+        return all(lane.idle for lane in self._lanes.values())
+
+    async def stop(self, seconds: float) -> None:
+        """Let attempts under way end in that time, then store the bookmarks."""
+        self._keeper.cancel()
+        stops = [
+            self._means.tasks.create_task(lane.stop(seconds))
+            for lane in self._lanes.values()
+        ]
+        for stopped in stops:
+            await stopped
+        await self.store_bookmarks(every=True)
+
+    async def _keep_bookmarks(self) -> None:
+        while True:
+            await self._means.clock.sleep(BOOKMARK_PERIOD)
+            try:
+                await self.store_bookmarks()
+            except StorageFailed as error:
+                _logger.error("delivery.write_failed", error=str(error))
+
+    async def store_bookmarks(self, *, every: bool = False) -> None:
+        """Store the bookmarks that moved; of idle sinks only now and then."""
+        moved = {}
+        for sink_sid, lane in self._lanes.items():
+            bookmark = lane.bookmark
+            lag = bookmark - self._stored.get(sink_sid, -IDLE_LAG)
+            if lag >= IDLE_LAG or (lag > 0 and (every or lane.touched)):
+                moved[sink_sid] = bookmark
+            lane.touched = not lane.idle
+        if moved:
+            await self._log.move_bookmarks(moved)
+            self._stored.update(moved)

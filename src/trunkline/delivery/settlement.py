@@ -1,0 +1,28 @@
+"""Which deliveries of a sink are under way, and so where its bookmark stands. Pure."""
+
+from collections import deque
+
+
+class Settlement:
+    """Positions that were taken up in rising order and are settled in any."""
+
+    def __init__(self) -> None:
+        self._taken: deque[int] = deque()
+        self._settled: set[int] = set()
+
+    def take(self, position: int) -> None:
+        """Note that the delivery at `position` is owed."""
+        self._taken.append(position)
+
+    def settle(self, position: int) -> None:
+        """Note that nothing is owed there any more."""
+        self._settled.add(position)
+        while self._taken and self._taken[0] in self._settled:
+            self._settled.remove(self._taken.popleft())
+
+    def settled_up_to(self, read_to: int) -> int:
+        """Return the bookmark, where everything up to `read_to` has been taken up."""
+        return self._taken[0] - 1 if self._taken else read_to
+
+    def __len__(self) -> int:
+        return len(self._taken)

@@ -1,0 +1,530 @@
+"""Delivery as a whole: log, routes, lanes; the sink is a double of the `Sender` port."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+
+import msgspec
+import pytest
+
+from trunkline.delivery.dispatcher import Dispatcher
+from trunkline.delivery.lane import QUEUE_LIMIT, Means, Policy
+from trunkline.events import catalogue, test_event
+from trunkline.events.envelope import Event
+from trunkline.events.ids import Ids
+from trunkline.log.memory import MemoryLog
+from trunkline.log.records import DeadLetter
+from trunkline.sinks.answer import DELIVERED, Answer, Outcome, Parcel
+from trunkline.streams.routing import Route, Routes
+from trunkline.streams.sinks import Sink, SinkStatus
+from trunkline.testing import ManualClock
+
+
+ACCOUNT = "AC" + "1" * 32
+SINK = "DG" + "1" * 32
+OTHER_SINK = "DG" + "2" * 32
+RINGING = catalogue.progress_type("ringing")
+HOUR = 3600
+
+DOWN = Answer(outcome=Outcome.RETRY, code=91306, detail="HTTP 500", http_status=500)
+GONE = Answer(outcome=Outcome.DISCARD, code=91305, detail="HTTP 404", http_status=404)
+
+
+class SinkDouble:
+    """Notes what it is sent, and answers as the test says."""
+
+    def __init__(self) -> None:
+        self.max_events = 1
+        self.max_bytes = 65_536
+        self.expired_code = 91303
+        self.answer: Callable[[str], Answer] = lambda _: DELIVERED
+        self.got: list[str] = []
+        self.bodies: list[bytes] = []
+        self.calls = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def send(self, parcels: Sequence[Parcel]) -> Sequence[Answer]:
+        self.calls += 1
+        await self.gate.wait()
+        self.got += [parcel.event.id for parcel in parcels]
+        self.bodies += [parcel.body for parcel in parcels]
+        return [self.answer(parcel.event.id) for parcel in parcels]
+
+    async def close(self) -> None:
+        pass
+
+
+class Stage:
+    """Everything from the log down, with sinks that the test plays."""
+
+    def __init__(
+        self, log: MemoryLog, clock: ManualClock, tasks: asyncio.TaskGroup
+    ) -> None:
+        self.log = log
+        self.clock = clock
+        self.buried: list[DeadLetter] = []
+        self.sinks = {SINK: SinkDouble(), OTHER_SINK: SinkDouble()}
+        means = Means(
+            log=log,
+            routes=Routes(),
+            clock=clock,
+            ids=Ids(clock.now_ms, os.urandom),
+            random=Random(1),
+            tasks=tasks,
+            schema_host="https://events-schemas.twilio.com",
+            on_buried=self.buried.append,
+        )
+        self.dispatcher = Dispatcher(
+            means, lambda sink: self.sinks[sink.sid], Policy(concurrency=4)
+        )
+        log.on_append(self.dispatcher.appended)
+
+    def open(self, sid: str = SINK) -> SinkDouble:
+        self.dispatcher.open_sink(sink(sid))
+        return self.sinks[sid]
+
+    def subscribe(self, sid: str = SINK, version: int = 2, after: int = 0) -> None:
+        self.dispatcher.set_routes(sid, [route(sid, version, after)])
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way; time stands still meanwhile."""
+        for _ in range(20_000):
+            await asyncio.sleep(0)
+            if self.dispatcher.idle:
+                return
+        raise AssertionError("not settled")
+
+    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
+        for _ in range(round(seconds / step)):
+            self.clock.advance(step)
+            await breathe()
+
+
+@asynccontextmanager
+async def staged(log: MemoryLog, clock: ManualClock) -> AsyncIterator[Stage]:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(log, clock, tasks)
+        yield stage
+        await stage.dispatcher.stop(0)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def log(clock: ManualClock) -> MemoryLog:
+    return MemoryLog(clock)
+
+
+@pytest.fixture
+async def stage(log: MemoryLog, clock: ManualClock) -> AsyncIterator[Stage]:
+    async with staged(log, clock) as stage:
+        await stage.dispatcher.start()
+        yield stage
+
+
+def sink(sid: str) -> Sink:
+    return Sink(
+        sid=sid,
+        account_sid=ACCOUNT,
+        description="test",
+        sink_type=catalogue.SinkType.WEBHOOK,
+        configuration={"destination": "http://127.0.0.1/"},
+        status=SinkStatus.ACTIVE,
+        live=True,
+        created_ms=0,
+        updated_ms=0,
+    )
+
+
+def route(
+    sid: str, version: int = 2, after: int = 0, until: int | None = None
+) -> Route:
+    return Route(
+        account_sid=ACCOUNT,
+        type=RINGING,
+        sink_sid=sid,
+        version=version,
+        from_position=after,
+        until_position=until,
+    )
+
+
+def event(number: int) -> Event:
+    return Event(
+        id=f"VW{number:032x}",
+        account_sid=ACCOUNT,
+        type=RINGING,
+        source="/source",
+        time="2026-01-01T00:00:00.000Z",
+        call_sid="CA" + "1" * 32,
+        data=b"{}",
+    )
+
+
+def ids(numbers: Sequence[int]) -> list[str]:
+    return [event(number).id for number in numbers]
+
+
+async def breathe() -> None:
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+async def test_an_event_reaches_the_sink_that_subscribed_to_it(stage: Stage) -> None:
+    webhook = stage.open()
+    stage.subscribe(version=1)
+
+    await stage.log.append([event(1)])
+    await stage.settled()
+
+    [body] = webhook.bodies
+    sent = msgspec.json.decode(body)
+    assert sent["id"] == event(1).id
+    assert sent["dataschema"].endswith("/Voice.WebhookEvent/1")
+
+
+async def test_events_before_the_subscription_are_not_sent(stage: Stage) -> None:
+    webhook = stage.open()
+    [position] = await stage.log.append([event(1)])
+    stage.subscribe(after=position)
+
+    await stage.log.append([event(2)])
+    await stage.settled()
+
+    assert webhook.got == ids([2])
+
+
+async def test_queued_events_of_a_removed_subscription_are_still_sent(
+    stage: Stage,
+) -> None:
+    webhook = stage.open()
+    stage.subscribe()
+    webhook.gate.clear()
+    await stage.log.append([event(n) for n in range(10)])
+    last = stage.log.head
+    stage.dispatcher.set_routes(SINK, [route(SINK, until=last)])
+    await stage.log.append([event(99)])
+
+    webhook.gate.set()
+    await stage.settled()
+
+    assert sorted(webhook.got) == ids(range(10))
+
+
+async def test_a_failed_delivery_is_tried_again_and_then_settled(stage: Stage) -> None:
+    webhook = stage.open()
+    stage.subscribe()
+    webhook.answer = lambda _: DOWN
+    await stage.log.append([event(1)])
+    await stage.settled()
+    assert await stage.log.next_due(SINK) is not None
+
+    webhook.answer = lambda _: DELIVERED
+    await stage.pass_time(2)
+
+    assert webhook.got == ids([1, 1])
+    assert await stage.log.next_due(SINK) is None
+
+
+async def test_a_refused_event_becomes_a_dead_letter_with_its_reason(
+    stage: Stage,
+) -> None:
+    webhook = stage.open()
+    stage.subscribe()
+    webhook.answer = lambda _: GONE
+
+    await stage.log.append([event(1)])
+    await stage.settled()
+
+    [letter] = await stage.log.dead_letters(SINK)
+    assert (letter.code, letter.reason, letter.attempts) == (91305, "HTTP 404", 1)
+    assert letter.event_id == event(1).id
+
+
+async def test_a_sink_that_is_down_for_five_hours_loses_its_events_to_dead_letters(
+    stage: Stage,
+) -> None:
+    """Retries end at four hours, none is made after, and nothing vanishes."""
+    webhook = stage.open()
+    stage.subscribe()
+    webhook.answer = lambda _: DOWN
+    await stage.log.append([event(1), event(2)])
+
+    await stage.pass_time(5 * HOUR, step=30)
+
+    letters: list[DeadLetter] = await stage.log.dead_letters(SINK)
+    assert [letter.event_id for letter in letters] == ids([1, 2])
+    for letter in letters:
+        assert letter.code == 91303
+        assert letter.attempts > 40
+        assert letter.last_ms - letter.first_ms <= 4 * HOUR * 1000
+    assert await stage.log.next_due(SINK) is None
+
+
+def sink_test(number: int) -> Event:
+    return test_event.make(
+        event_id=f"TE{number:032x}",
+        account_sid=ACCOUNT,
+        test_id=f"test-{number}",
+        time="2026-01-01T00:00:00.000Z",
+    )
+
+
+async def submit(stage: Stage, number: int) -> None:
+    await stage.log.append(
+        [sink_test(number)],
+        then=lambda positions: stage.dispatcher.owe_test(SINK, positions[0]),
+    )
+
+
+async def test_a_test_event_goes_to_its_sink_alone(stage: Stage) -> None:
+    tested, other = stage.open(SINK), stage.open(OTHER_SINK)
+    stage.subscribe(OTHER_SINK)
+
+    await submit(stage, 1)
+    await stage.settled()
+
+    assert [msgspec.json.decode(b)["data"] for b in tested.bodies] == [
+        {"test_id": "test-1"}
+    ]
+    assert other.got == []
+
+
+async def test_a_test_event_is_given_up_after_five_minutes(stage: Stage) -> None:
+    webhook = stage.open()
+    webhook.answer = lambda _: DOWN
+    await submit(stage, 1)
+
+    await stage.pass_time(301)
+
+    [letter] = stage.buried
+    assert letter.event_id == sink_test(1).id
+    assert letter.last_ms - letter.first_ms <= 300_000
+
+
+async def test_a_newer_test_makes_the_older_void(stage: Stage) -> None:
+    webhook = stage.open()
+    webhook.answer = lambda _: DOWN
+    await submit(stage, 1)
+    await stage.settled()
+
+    await submit(stage, 2)
+    webhook.answer = lambda _: DELIVERED
+    await stage.pass_time(10)
+
+    assert webhook.got == [sink_test(1).id, sink_test(2).id]
+    assert stage.buried == []
+
+
+async def test_a_failing_event_does_not_hold_back_later_ones(stage: Stage) -> None:
+    webhook = stage.open()
+    stage.subscribe()
+    webhook.answer = lambda id_: DOWN if id_ == event(1).id else DELIVERED
+
+    await stage.log.append([event(n) for n in (1, 2, 3)])
+    await stage.settled()
+
+    assert set(ids([2, 3])) <= set(webhook.got)
+
+
+async def test_a_sink_that_hangs_delays_nobody_else(stage: Stage) -> None:
+    hung, healthy = stage.open(SINK), stage.open(OTHER_SINK)
+    stage.subscribe(SINK)
+    stage.subscribe(OTHER_SINK)
+    hung.gate.clear()
+
+    await stage.log.append([event(n) for n in range(50)])
+    await breathe()
+
+    assert sorted(healthy.got) == ids(range(50))
+    assert hung.got == []
+    hung.gate.set()
+
+
+async def test_a_full_queue_leaves_the_rest_in_the_log_and_loses_nothing(
+    stage: Stage,
+) -> None:
+    webhook = stage.open()
+    stage.subscribe()
+    webhook.gate.clear()
+    many = QUEUE_LIMIT * 3
+    for start in range(0, many, 100):
+        await stage.log.append([event(start + n) for n in range(100)])
+    await breathe()
+    lane = stage.dispatcher._lanes[SINK]
+    assert len(lane._fresh) <= QUEUE_LIMIT
+
+    webhook.gate.set()
+    await stage.settled()
+
+    assert sorted(webhook.got) == ids(range(many))
+
+
+async def test_events_that_go_together_are_sent_in_one_request(stage: Stage) -> None:
+    webhook = stage.open()
+    webhook.max_events = 100
+    stage.subscribe()
+    webhook.gate.clear()
+    await stage.log.append([event(n) for n in range(4)])
+    await breathe()
+    await stage.log.append([event(n) for n in range(4, 104)])
+
+    webhook.gate.set()
+    await stage.settled()
+
+    assert sorted(webhook.got) == ids(range(104))
+    assert webhook.calls < 10
+
+
+async def test_a_batch_stays_below_its_size(stage: Stage) -> None:
+    webhook = stage.open()
+    webhook.max_events = 100
+    stage.subscribe()
+    await stage.log.append([event(0)])
+    await stage.settled()
+    size = len(webhook.bodies[0])
+    webhook.max_bytes = 2 + 3 * (size + 1)
+    webhook.gate.clear()
+    await stage.log.append([event(n) for n in range(1, 5)])
+    await breathe()
+    calls = webhook.calls
+    await stage.log.append([event(n) for n in range(5, 14)])
+
+    webhook.gate.set()
+    await stage.settled()
+
+    assert webhook.calls - calls >= 3
+
+
+async def test_a_sender_that_raises_costs_a_retry_and_not_the_lane(
+    stage: Stage,
+) -> None:
+    webhook = stage.open()
+    stage.subscribe()
+
+    def broken(_: str) -> Answer:
+        raise RuntimeError("a bug")
+
+    webhook.answer = broken
+    await stage.log.append([event(1)])
+    await stage.settled()
+    webhook.answer = lambda _: DELIVERED
+
+    await stage.pass_time(2)
+
+    assert webhook.got[-1:] == ids([1])
+
+
+async def test_a_restart_goes_on_at_the_bookmark(
+    log: MemoryLog, clock: ManualClock
+) -> None:
+    async with staged(log, clock) as stage:
+        webhook = stage.open()
+        stage.subscribe()
+        await stage.dispatcher.start()
+        await stage.log.append([event(1), event(2)])
+        await stage.settled()
+    await log.append([event(3)])
+
+    async with staged(log, clock) as stage:
+        webhook = stage.open()
+        stage.subscribe()
+        await stage.dispatcher.start()
+        await stage.settled()
+
+        assert webhook.got == ids([3])
+
+
+async def test_after_a_crash_what_was_not_bookmarked_is_sent_again_and_no_more(
+    log: MemoryLog, clock: ManualClock
+) -> None:
+    """The bookmark never passes what is owed: exceptions keep their own rows."""
+    async with staged(log, clock) as stage:
+        webhook = stage.open()
+        stage.subscribe()
+        await stage.dispatcher.start()
+        failing = {event(2).id: DOWN, event(3).id: GONE}
+        webhook.answer = lambda id_: failing.get(id_, DELIVERED)
+        await stage.log.append([event(n) for n in (1, 2, 3, 4)])
+        await stage.settled()
+        stage.dispatcher.store_bookmarks = no_time_to_store  # type: ignore[method-assign]
+    assert await log.bookmarks() == {}
+
+    async with staged(log, clock) as stage:
+        webhook = stage.open()
+        stage.subscribe()
+        await stage.dispatcher.start()
+        await stage.settled()
+        assert webhook.got == ids([1, 4])
+
+        await stage.pass_time(2)
+        assert webhook.got == ids([1, 4, 2])
+
+
+async def no_time_to_store(*, every: bool = False) -> None:
+    """What a crash leaves of storing bookmarks."""
+
+
+async def test_retries_wait_for_their_time_across_a_restart(
+    log: MemoryLog, clock: ManualClock
+) -> None:
+    async with staged(log, clock) as stage:
+        webhook = stage.open()
+        stage.subscribe()
+        await stage.dispatcher.start()
+        webhook.answer = lambda _: DOWN
+        await stage.log.append([event(1)])
+        await stage.settled()
+
+    async with staged(log, clock) as stage:
+        webhook = stage.open()
+        stage.subscribe()
+        await stage.dispatcher.start()
+        await breathe()
+        assert webhook.got == []
+        await stage.pass_time(2)
+        assert webhook.got == ids([1])
+
+
+async def test_a_deleted_sink_is_sent_nothing_more(stage: Stage) -> None:
+    webhook = stage.open()
+    stage.subscribe()
+    webhook.answer = lambda _: DOWN
+    await stage.log.append([event(1)])
+    await stage.settled()
+
+    stage.dispatcher.close_sink(SINK)
+    await stage.pass_time(10)
+
+    assert webhook.got == ids([1])
+    assert await stage.log.bookmarks() == {}
+    assert await stage.log.next_due(SINK) is None
+
+
+async def test_bookmarks_of_busy_sinks_are_stored_soon(stage: Stage) -> None:
+    stage.open()
+    stage.subscribe()
+    await stage.log.append([event(1)])
+    await stage.settled()
+
+    await stage.pass_time(1, step=0.25)
+
+    assert await stage.log.bookmarks() == {SINK: stage.log.head}
+
+
+async def test_bookmarks_of_idle_sinks_are_not_written_at_each_event(
+    stage: Stage,
+) -> None:
+    stage.open()
+    await stage.pass_time(1, step=0.25)
+    await stage.log.append([event(1)])
+
+    await stage.pass_time(1, step=0.25)
+
+    assert await stage.log.bookmarks() == {SINK: 0}
