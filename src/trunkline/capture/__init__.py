@@ -1,0 +1,1 @@
+"""Ways in: each turns what its own world reports into events."""
