@@ -1,0 +1,220 @@
+"""The event gateway that Voice SDKs post to (spec voice-sdk 2).
+
+Bare ASGI: a call makes some thirty posts within 0.3 s, each for one event.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+
+import structlog
+
+from trunkline.capture.sdk import device
+from trunkline.capture.sdk.client_address import client_address
+from trunkline.capture.sdk.device import MAX_CHARACTERS, Hints
+from trunkline.capture.sdk.http import (
+    ClientGone,
+    HeaderList,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    error_body,
+    read_body,
+)
+from trunkline.capture.sdk.joiner import Joiner
+from trunkline.capture.sdk.mapping import Sender
+from trunkline.capture.sdk.post import CallIds, parse_event, parse_metrics
+from trunkline.capture.sdk.throttle import FailureThrottle
+from trunkline.capture.sdk.token import Caller, Expired, Tokens
+from trunkline.clock import Clock
+from trunkline.errors import Refused, StorageFailed
+from trunkline.settings import Settings
+
+
+MAX_METRICS_BYTES = 262_144
+
+_EVENTS = frozenset({"/v3/EndpointEvents", "/v4/EndpointEvents"})
+_METRICS = frozenset({"/v3/EndpointMetrics", "/v4/EndpointMetrics"})
+
+_PREFLIGHT: HeaderList = [
+    (b"access-control-allow-methods", b"POST, OPTIONS"),
+    (
+        b"access-control-allow-headers",
+        b"content-type, x-twilio-token, x-trunkline-delivery",
+    ),
+    # Two hours is what Chromium caps it to. Saves the last events of closing tabs.
+    (b"access-control-max-age", b"7200"),
+]
+_ANYONE: HeaderList = [(b"access-control-allow-origin", b"*")]
+_JSON = (b"content-type", b"application/json")
+
+# Headers that only some errors have.
+_EXTRA: dict[int, HeaderList] = {
+    405: [(b"allow", b"POST, OPTIONS")],
+    # What is left of the body is not worth reading.
+    408: [(b"connection", b"close")],
+    413: [(b"connection", b"close")],
+    429: [(b"retry-after", b"60")],
+    503: [(b"retry-after", b"5")],
+}
+
+_Receiver = Callable[[Scope, dict[bytes, bytes], Receive], Awaitable[None]]
+
+_logger = structlog.get_logger("sdk")
+
+
+class Gateway:
+    """An ASGI application for `/v3/...` and `/v4/...`. Lives as long as the server.
+
+    `counts` are of requests: events, metrics, samples, samples_dropped, and
+    `refused_{code}` for each code of an error.
+    """
+
+    def __init__(
+        self, *, tokens: Tokens, joiner: Joiner, settings: Settings, clock: Clock
+    ) -> None:
+        self._tokens = tokens
+        self._joiner = joiner
+        self._clock = clock
+        self._throttle = FailureThrottle()
+        self._trusted = settings.sdk_trusted_proxies
+        self._origins = frozenset(
+            origin.encode("latin-1", "replace")
+            for origin in settings.sdk_allowed_origins
+        )
+        self._max_event_bytes = settings.sdk_max_event_bytes
+        self.counts: Counter[str] = Counter()
+        device.load()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        cors = self._cors(headers) if self._origins else _ANYONE
+        try:
+            if scope["method"] == "POST":
+                await self._receiver(scope["path"])(scope, headers, receive)
+            else:
+                _check_preflight(scope)
+                await answer(send, 204, [*cors, *_PREFLIGHT])
+                return
+        except ClientGone:
+            return
+        except StorageFailed as error:
+            _logger.error("sdk_post_not_stored", error=str(error))
+            refused = Refused(20503, 503, "Service unavailable")
+        except Refused as error:
+            refused = error
+        else:
+            await answer(send, 200, cors)
+            return
+        self.counts[f"refused_{refused.code}"] += 1
+        extra = _EXTRA.get(refused.status, [])
+        await answer(send, refused.status, [*cors, _JSON, *extra], error_body(refused))
+
+    def _receiver(self, path: str) -> _Receiver:
+        if path in _EVENTS:
+            return self._event
+        if path in _METRICS:
+            return self._metrics
+        raise _not_found()
+
+    async def _event(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    ) -> None:
+        now_ms = self._clock.now_ms()
+        body = await read_body(receive, headers, self._max_event_bytes)
+        address = self._address(scope)
+        caller = await self._caller(
+            headers, address, now_ms, lambda: [parse_event(body, now_ms).ids]
+        )
+        post = parse_event(body, now_ms)
+        sender = Sender(
+            account_sid=caller.account_sid,
+            client_name=caller.client_name,
+            address=address,
+            hints=_hints(headers),
+        )
+        await self._joiner.take(body, post, sender, now_ms)
+        self.counts["events"] += 1
+
+    async def _metrics(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    ) -> None:
+        now_ms = self._clock.now_ms()
+        body = await read_body(receive, headers, MAX_METRICS_BYTES)
+        await self._caller(
+            headers, self._address(scope), now_ms, lambda: parse_metrics(body).ids
+        )
+        post = parse_metrics(body)
+        self.counts["metrics"] += 1
+        self.counts["samples"] += len(post.samples)
+        self.counts["samples_dropped"] += post.dropped
+
+    async def _caller(
+        self,
+        headers: dict[bytes, bytes],
+        address: str,
+        now_ms: int,
+        ids: Callable[[], list[CallIds]],
+    ) -> Caller:
+        """Return who posts. `ids` are the post's, wanted if its token has expired."""
+        token = headers.get(b"x-twilio-token", b"")
+        caller = self._tokens.remembered(token, now_ms)
+        if caller is not None:
+            return caller
+        if self._throttle.is_blocked(address, now_ms):
+            raise Refused(20429, 429, "Too Many Requests")
+        try:
+            try:
+                return self._tokens.verify(token, now_ms)
+            except Expired as expired:
+                if not await self._joiner.knows(expired.account_sid, _readable(ids)):
+                    raise
+                return self._tokens.verify(token, now_ms, known_call=True)
+        except Refused as error:
+            self._throttle.failed(address, now_ms)
+            _logger.info("sdk_token_refused", code=error.code, address=address)
+            raise
+
+    def _address(self, scope: Scope) -> str:
+        peer = scope.get("client")
+        return client_address(peer[0] if peer else "", scope["headers"], self._trusted)
+
+    def _cors(self, headers: dict[bytes, bytes]) -> HeaderList:
+        origin = headers.get(b"origin", b"")
+        allowed = [(b"access-control-allow-origin", origin)]
+        return [*(allowed if origin in self._origins else ()), (b"vary", b"Origin")]
+
+
+def _check_preflight(scope: Scope) -> None:
+    if scope["path"] not in _EVENTS | _METRICS:
+        raise _not_found()
+    if scope["method"] != "OPTIONS":
+        raise Refused(20004, 405, "Method not allowed")
+
+
+def _not_found() -> Refused:
+    return Refused(20404, 404, "Not Found")
+
+
+def _readable(ids: Callable[[], list[CallIds]]) -> list[CallIds]:
+    try:
+        return ids()
+    except Refused:
+        return []  # what is wrong with the token comes first
+
+
+def _hints(headers: dict[bytes, bytes]) -> Hints:
+    get = headers.get
+    return _decoded(
+        get(b"user-agent", b"")[:MAX_CHARACTERS],
+        get(b"sec-ch-ua", b"")[:MAX_CHARACTERS],
+        get(b"sec-ch-ua-mobile", b"")[:MAX_CHARACTERS],
+        get(b"sec-ch-ua-platform", b"")[:MAX_CHARACTERS],
+    )
+
+
+@lru_cache(maxsize=2048)
+def _decoded(*headers: bytes) -> Hints:
+    return Hints(*(header.decode("latin-1") for header in headers))

@@ -1,0 +1,75 @@
+"""Which call a post belongs to: the decision (spec voice-sdk 6).
+
+Rule 1: every rule about temporary call ids lives in this file.
+Rule 2: this file does not read a clock, a socket, or a database.
+
+A browser learns the SID of an outgoing call only when it rings. Posts before that
+carry the id it made up itself; they are held until another post tells both.
+"""
+
+from dataclasses import dataclass
+
+from trunkline.capture.sdk.post import CallIds, Post
+
+
+# A call that is over makes no more ids known; this long, late posts may overtake.
+OVER_WAIT_MS = 5_000
+
+_LAST_NAMES = frozenset(
+    {
+        "disconnected-by-local",
+        "disconnected-by-remote",
+        "rejected-by-local",
+        "ignored-by-local",
+        "cancel",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """The event goes out at once, under this id."""
+
+    call_sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The event waits for its call's SID until then."""
+
+    until_ms: int
+
+
+Decision = Emit | Hold
+
+
+def join(
+    known_sid: str | None,
+    ids: CallIds,
+    *,
+    now_ms: int,
+    hold_ms: int,
+    over: bool,
+) -> Decision:
+    """Decide about an event of a call whose SID is `known_sid`, if it is known.
+
+    `ids` are one or both of the call's; a post without makes no event.
+    `hold_ms` is how long an event may wait, 0 for not at all; `over` says that the
+    call's last event has been seen.
+    """
+    if ids.call_sid is not None:
+        return Emit(ids.call_sid)
+    if ids.temp_call_sid is None:
+        raise ValueError("the post names no call")
+    if known_sid is not None:
+        return Emit(known_sid)
+    if hold_ms == 0:
+        return Emit(ids.temp_call_sid)
+    return Hold(now_ms + (min(hold_ms, OVER_WAIT_MS) if over else hold_ms))
+
+
+def ends_call(post: Post) -> bool:
+    """Tell whether a post says that its call is over, or never came to be."""
+    return post.group == "connection" and (
+        post.name in _LAST_NAMES or (post.name == "error" and post.level == "ERROR")
+    )

@@ -1,0 +1,243 @@
+"""From an event post to the `data` of the event, field by field (spec voice-sdk 7).
+
+Pure. `sdk_edge` and `sdk_edge.metadata` are always there; any other object only if it
+has data; inside an object a text that is not known is `""`. So every event is valid.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from trunkline.capture.sdk import device, regions
+from trunkline.capture.sdk.device import Agent, Hints
+from trunkline.capture.sdk.post import Post, text
+from trunkline.capture.sdk.sticky import Sticky
+from trunkline.events.call_event import (
+    CallEvent,
+    Device,
+    Feedback,
+    IceCandidate,
+    IceCandidatePair,
+    Location,
+    Metric,
+    OperatingSystem,
+    Sdk,
+    SdkEdge,
+    SdkError,
+    SdkMetadata,
+)
+from trunkline.events.times import iso_ms
+
+
+MAX_MESSAGE_CHARACTERS = 4096
+
+# The SDK leaves some of these out when a warning is cleared (spec 5).
+_THRESHOLDS: Mapping[str, float] = {
+    "high-rtt": 400,
+    "high-jitter": 30,
+    "high-packet-loss": 1,
+    "high-packets-lost-fraction": 3,
+    "low-mos": 3,
+    "low-bytes-sent": 1,
+    "low-bytes-received": 1,
+    "constant-audio-input-level": 327.67,
+    "constant-audio-output-level": 327.67,
+}
+
+# Beyond this a JSON number is not exact everywhere.
+_LARGEST_INTEGER = 2**53
+
+# A whole number in JSON may have any number of digits; a consumer's has not.
+_LARGEST = 1e300
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sent a post, by the token and the request."""
+
+    account_sid: str
+    client_name: str
+    address: str
+    hints: Hints
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the client is, judged by its address (spec 8.2)."""
+
+    location: Location | UnsetType = UNSET
+    city: str = ""
+    country_code: str = ""
+    country_subdivision: str = ""
+
+
+_NOWHERE = Place()
+
+
+def call_event(
+    post: Post,
+    sender: Sender,
+    sticky: Sticky,
+    call_sid: str,
+    place: Place = _NOWHERE,
+) -> CallEvent:
+    """Return the data of a post's event. `sticky` has been updated with the post."""
+    payload = post.payload
+    return CallEvent(
+        timestamp=iso_ms(post.at_ms),
+        call_sid=call_sid,
+        account_sid=sender.account_sid,
+        edge="sdk_edge",
+        name=post.name,
+        group=post.group,
+        level=post.level,
+        sdk_edge=SdkEdge(
+            error=UNSET if payload.code is None else _error(post),
+            feedback=UNSET if payload.quality_score is None else _feedback(post),
+            metric=UNSET if payload.data is None else _metric(post),
+            ice_candidate_pair=_candidate_pair(post)
+            if post.name == "selected-ice-candidate-pair"
+            else UNSET,
+            metadata=SdkMetadata(
+                client_name=sender.client_name,
+                location=place.location,
+                city=place.city,
+                country_code=place.country_code,
+                country_subdivision=place.country_subdivision,
+                ip_address=sender.address,
+                sdk=_sdk(post, sender, sticky),
+            ),
+        ),
+    )
+
+
+def _sdk(post: Post, sender: Sender, sticky: Sticky) -> Sdk:
+    payload = post.payload
+    region = regions.short(text(payload.region) or sticky.region.value)
+    agent = (
+        _native(post.publisher_metadata)
+        if post.publisher.startswith("twilio-voice-")
+        else device.agent(sender.hints)
+    )
+    return Sdk(
+        type=post.publisher,
+        version=text(payload.sdk_version) or sticky.version.value,
+        platform=text(payload.platform) or sticky.platform.value,
+        region=region,
+        selected_region=text(payload.selected_region)
+        or sticky.selected_region.value
+        or regions.region_of(sticky.selected_edge.value),
+        browser=agent.browser,
+        os=agent.os,
+        device=agent.device,
+        engine=agent.engine,
+        edge_location=sticky.edge.value or regions.edge_of(region),
+    )
+
+
+def _native(metadata: object) -> Agent:
+    """Return what a native SDK tells about its device itself."""
+    if not isinstance(metadata, dict):
+        return Agent()
+    os = OperatingSystem(
+        name=text(metadata.get("os_name")), version=text(metadata.get("os_version"))
+    )
+    own = Device(
+        model=text(metadata.get("device_model")),
+        type=text(metadata.get("device_type")),
+        vendor=text(metadata.get("device_vendor")),
+        arch=text(metadata.get("cpu_architecture")),
+    )
+    return Agent(
+        os=os if any(msgspec.structs.astuple(os)) else UNSET,
+        device=own if any(msgspec.structs.astuple(own)) else UNSET,
+    )
+
+
+def _error(post: Post) -> SdkError | UnsetType:
+    code = _number(post.payload.code)
+    if code is None or code != int(code) or abs(code) > _LARGEST_INTEGER:
+        return UNSET
+    message = text(post.payload.message, MAX_MESSAGE_CHARACTERS)
+    return SdkError(code=int(code), message=message)
+
+
+def _feedback(post: Post) -> Feedback | UnsetType:
+    score = _number(post.payload.quality_score)
+    if score is None or abs(score) > _LARGEST_INTEGER:
+        return UNSET
+    return Feedback(score=round(score), reason=text(post.payload.issue_name))
+
+
+def _metric(post: Post) -> Metric | UnsetType:
+    data = post.payload.data
+    if not isinstance(data, dict) or data.keys().isdisjoint(
+        ("threshold", "values", "value")
+    ):
+        return UNSET
+    threshold = _number(data.get("threshold"))
+    if threshold is None:
+        threshold = _THRESHOLDS.get(post.name)
+    if threshold is None:
+        return UNSET
+    return Metric(threshold=threshold, values=_samples(data, post.name))
+
+
+def _samples(data: Mapping[str, Any], name: str) -> Sequence[float]:
+    if isinstance(data.get("values"), list):
+        return _flat(data["values"])
+    value = _number(data.get("value"))
+    if value is not None:
+        return [value]
+    # The SDK leaves the level out when it is zero.
+    return [0] if name.startswith("constant-audio-") else []
+
+
+def _flat(values: list[Any]) -> list[float]:
+    """Return the numbers in lists of lists, in order."""
+    found: list[float] = []
+    waiting = values[::-1]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value[::-1]
+        elif (number := _number(value)) is not None:
+            found.append(number)
+    return found
+
+
+def _candidate_pair(post: Post) -> IceCandidatePair | UnsetType:
+    local = _candidate(post.payload.local_candidate)
+    remote = _candidate(post.payload.remote_candidate)
+    if local is UNSET and remote is UNSET:
+        return UNSET
+    return IceCandidatePair(local=local, remote=remote)
+
+
+def _candidate(candidate: object) -> IceCandidate | UnsetType:
+    if not isinstance(candidate, dict):
+        return UNSET
+    return IceCandidate(
+        type=text(candidate.get("candidate_type")),
+        protocol=text(candidate.get("protocol")),
+    )
+
+
+def _number(value: object) -> int | float | None:
+    """Return a number, or the number that a text says; `None` if it is neither."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value if abs(value) <= _LARGEST else None
+    if isinstance(value, str) and len(value) <= 32:  # noqa: PLR2004 (longer are none)
+        try:
+            return int(value)
+        except ValueError:
+            pass
+        try:
+            number = float(value)
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
+    return None

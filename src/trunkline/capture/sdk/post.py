@@ -1,0 +1,197 @@
+"""Reads event and metrics posts, liberally (spec voice-sdk 2.4, 2.5, 4).
+
+SDK versions changed the types of fields, so only what an event cannot be without is
+checked; every other field is taken as it comes, and made sense of by `mapping`.
+"""
+
+from typing import Any, NoReturn
+
+import msgspec
+
+from trunkline.errors import Refused
+from trunkline.events.ids import canonical, is_sid
+from trunkline.events.times import parse_iso
+
+
+MAX_GROUP_CHARACTERS = 128
+MAX_NAME_CHARACTERS = 256
+MAX_SAMPLES = 100
+
+# `TJS` and a UUID are 39 characters.
+MAX_TEMP_CALL_SID_CHARACTERS = 64
+
+_LATEST_MS = 253_402_300_799_999  # the end of the year 9999
+_LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """The fields of `payload` that have a place in the event; the rest is skipped."""
+
+    call_sid: Any = None
+    temp_call_sid: Any = None
+    timestamp_ms: Any = None
+    sdk_version: Any = None
+    platform: Any = None
+    region: Any = None
+    selected_region: Any = None
+    edge: Any = None
+    selected_edge: Any = None
+    code: Any = None
+    message: Any = None
+    quality_score: Any = None
+    issue_name: Any = None
+    data: Any = None
+    local_candidate: Any = None
+    remote_candidate: Any = None
+
+
+class _EventBody(msgspec.Struct, frozen=True):
+    group: str
+    name: str
+    payload: Payload
+    level: Any = None
+    publisher: Any = None
+    timestamp: Any = None
+    publisher_metadata: Any = None
+
+
+class _MetricsBody(msgspec.Struct, frozen=True):
+    group: str
+    name: str
+    payload: list[Any] | dict[str, Any]
+
+
+class CallIds(msgspec.Struct, frozen=True):
+    """What a post calls its call: the SID, the id made by the browser, or both."""
+
+    call_sid: str | None
+    temp_call_sid: str | None
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True):
+    """An event post. `at_ms` is when it happened, by the client's clock if it told."""
+
+    group: str
+    name: str
+    level: str
+    publisher: str
+    at_ms: int
+    ids: CallIds
+    payload: Payload
+    publisher_metadata: Any
+
+
+class MetricsPost(msgspec.Struct, frozen=True, kw_only=True):
+    """A metrics post: its samples, and how many were too many."""
+
+    samples: list[dict[str, Any]]
+    ids: list[CallIds]
+    dropped: int
+
+
+_decode_event = msgspec.json.Decoder(_EventBody).decode
+_decode_metrics = msgspec.json.Decoder(_MetricsBody).decode
+
+
+def parse_event(body: bytes, received_ms: int) -> Post:
+    """Return the event post in a body that came at `received_ms`.
+
+    Raises Refused 70001, naming the field.
+    """
+    try:
+        # The decoder looks at text only where it is wanted: all must be UTF-8.
+        raw = _decode_event(str(body, "utf-8"))
+    except (ValueError, RecursionError):
+        _refuse(body, {"payload": (dict,)})
+    payload = raw.payload
+    level = raw.level.upper() if isinstance(raw.level, str) else ""
+    return Post(
+        group=raw.group[:MAX_GROUP_CHARACTERS],
+        name=raw.name[:MAX_NAME_CHARACTERS],
+        level=level if level in _LEVELS else "UNKNOWN",
+        publisher=text(raw.publisher),
+        at_ms=_time(raw.timestamp, payload.timestamp_ms, received_ms),
+        ids=call_ids(payload.call_sid, payload.temp_call_sid),
+        payload=payload,
+        publisher_metadata=raw.publisher_metadata,
+    )
+
+
+def parse_metrics(body: bytes) -> MetricsPost:
+    """Return the metrics post in a body. Raises Refused 70001, naming the field."""
+    try:
+        payload = _decode_metrics(str(body, "utf-8")).payload
+    except (ValueError, RecursionError):
+        _refuse(body, {"payload": (dict, list)})
+    given = payload if isinstance(payload, list) else [payload]
+    samples = [s for s in given[:MAX_SAMPLES] if isinstance(s, dict)]
+    return MetricsPost(
+        samples=samples,
+        ids=[call_ids(s.get("call_sid"), s.get("temp_call_sid")) for s in samples],
+        dropped=len(given) - len(samples),
+    )
+
+
+def call_ids(call_sid: object, temp_call_sid: object) -> CallIds:
+    """Return the ids of a call, without what is none."""
+    if isinstance(call_sid, str) and call_sid.startswith("TJ"):
+        call_sid, temp_call_sid = None, temp_call_sid or call_sid
+    return CallIds(
+        canonical(call_sid)
+        if isinstance(call_sid, str) and is_sid(call_sid, "CA")
+        else None,
+        temp_call_sid
+        if isinstance(temp_call_sid, str)
+        and temp_call_sid.startswith("TJ")
+        and len(temp_call_sid) <= MAX_TEMP_CALL_SID_CHARACTERS
+        and temp_call_sid.isascii()
+        and temp_call_sid.isprintable()
+        else None,
+    )
+
+
+def text(value: object, limit: int = 256) -> str:
+    """Return a text or number as text of at most `limit` characters, else `""`."""
+    if isinstance(value, str):
+        return value[:limit]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)[:limit]
+    return ""
+
+
+def _time(timestamp: object, timestamp_ms: object, received_ms: int) -> int:
+    """Return the client's time, or `received_ms` where it tells none."""
+    if isinstance(timestamp, str):
+        at_ms = parse_iso(timestamp)
+        if at_ms is not None and 0 <= at_ms <= _LATEST_MS:
+            return at_ms
+    told = text(timestamp_ms).partition(".")[0]
+    # Fifteen digits are more than the year 9999 needs.
+    if told.isascii() and told.isdecimal() and len(told) <= 15:  # noqa: PLR2004
+        return min(int(told), _LATEST_MS)
+    return received_ms
+
+
+def _refuse(body: bytes, kinds: dict[str, tuple[type, ...]]) -> NoReturn:
+    """Say what is wrong with a body that could not be read."""
+    raise Refused(
+        70001, 400, f"The request has constraint violations: {_complaint(body, kinds)}"
+    )
+
+
+def _complaint(body: bytes, kinds: dict[str, tuple[type, ...]]) -> str:
+    try:
+        document = msgspec.json.decode(str(body, "utf-8"))
+    except UnicodeDecodeError:
+        return "the body is not UTF-8"
+    except RecursionError:
+        return "the body is nested too deeply"
+    except ValueError:
+        return "the body is not valid JSON"
+    if not isinstance(document, dict):
+        return "the body must be an object"
+    words: dict[type, str] = {str: "a string", dict: "an object", list: "an array"}
+    for field, wanted in {"group": (str,), "name": (str,), **kinds}.items():
+        if not isinstance(document.get(field), wanted):
+            return f"{field} must be {' or '.join(words[kind] for kind in wanted)}"
+    return "the body cannot be read"

@@ -1,0 +1,196 @@
+"""The gateway over a real database, driven as a server would drive it."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from trunkline.accounts import Account, Accounts, ApiKey
+from trunkline.capture.sdk.gateway import Gateway
+from trunkline.capture.sdk.joiner import Joiner
+from trunkline.capture.sdk.token import Tokens
+from trunkline.database.file import Database
+from trunkline.events.ids import Ids
+from trunkline.intake import Intake
+from trunkline.log.sqlite import SqliteLog
+from trunkline.settings import Settings
+from trunkline.storage.posts import PostStore
+from trunkline.testing import ManualClock
+
+
+ACCOUNT = Account(sid="AC" + "0" * 31 + "1", auth_token="a" * 32)
+OTHER_ACCOUNT = Account(sid="AC" + "0" * 31 + "2", auth_token="b" * 32)
+KEY = ApiKey(sid="SK" + "0" * 31 + "1", account_sid=ACCOUNT.sid, secret="c" * 32)
+OTHER_KEY = ApiKey(
+    sid="SK" + "0" * 31 + "2", account_sid=OTHER_ACCOUNT.sid, secret="d" * 32
+)
+# When the recordings were made.
+NOW_MS = 1_795_168_116_000
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> int:
+        """The code of an error."""
+        return int(json.loads(self.body)["code"])
+
+
+@dataclass
+class Entropy:
+    """Random bytes that are not: every run of a test has the same ids."""
+
+    count: int = 0
+
+    def __call__(self, size: int) -> bytes:
+        self.count += 1
+        return self.count.to_bytes(size, "big")
+
+
+@dataclass
+class Server:
+    """One run of the server's gateway."""
+
+    gateway: Gateway
+    joiner: Joiner
+    log: SqliteLog
+    database: Database
+    clock: ManualClock
+
+    async def post(
+        self,
+        body: object,
+        *,
+        path: str = "/v4/EndpointEvents",
+        token: str | None = None,
+        **more: Any,
+    ) -> Answer:
+        """Post a body, with a good token unless told otherwise."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {
+            "x-twilio-token": self.token() if token is None else token,
+            **more.pop("headers", {}),
+        }
+        return await self.request("POST", path, headers=headers, chunks=[raw], **more)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        chunks: list[bytes] | None = None,
+        client: tuple[str, int] | None = ("203.0.113.7", 5000),
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]] | None = None,
+    ) -> Answer:
+        """Send a request through ASGI; its body comes in these chunks."""
+        waiting = chunks or [b""]
+        sent: list[MutableMapping[str, Any]] = []
+
+        async def next_chunk() -> MutableMapping[str, Any]:
+            chunk = waiting.pop(0)
+            return {"type": "http.request", "body": chunk, "more_body": bool(waiting)}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": b"",
+            "client": client,
+            "headers": [
+                (k.encode(), v.encode("latin-1")) for k, v in (headers or {}).items()
+            ],
+        }
+        await self.gateway(scope, receive or next_chunk, send)
+        if not sent:
+            return Answer(0, {}, b"")
+        start, body = sent
+        named = {k.decode(): v.decode() for k, v in start["headers"]}
+        return Answer(start["status"], named, body["body"])
+
+    def token(self, **changes: Any) -> str:
+        """Return an access token, signed with its issuer's secret."""
+        now = self.clock.now_ms() // 1000
+        claims = {
+            "iss": KEY.sid,
+            "sub": ACCOUNT.sid,
+            "nbf": now - 10,
+            "exp": now + 3600,
+            "grants": {"identity": "alice", "voice": {}},
+            **changes,
+        }
+        key = OTHER_KEY if claims["iss"] == OTHER_KEY.sid else KEY
+        header = {"cty": "twilio-fpa;v=1"}
+        return jwt.encode(claims, key.secret, "HS256", headers=header)
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Return the data of every event in the log, in its order."""
+        rows = await self.database.read(
+            lambda c: c.execute("SELECT data FROM event ORDER BY position").fetchall()
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    async def count(self, table: str) -> int:
+        """Return how many rows a table has."""
+        query = f"SELECT count(*) FROM {table}"
+        found: int = await self.database.read(lambda c: c.execute(query).fetchone()[0])
+        return found
+
+
+@dataclass
+class House:
+    """A data folder, in which one server after the other may run."""
+
+    folder: Path
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW_MS))
+    entropy: Entropy = field(default_factory=Entropy)
+
+    @asynccontextmanager
+    async def server(self, **settings: Any) -> AsyncIterator[Server]:
+        """Run a server on the folder."""
+        chosen = Settings(**settings)
+        async with AsyncExitStack() as stack:
+            database = Database(self.folder / "trunkline.db")
+            await database.open()
+            stack.push_async_callback(database.close)
+            log = SqliteLog(database, self.clock)
+            await log.open()
+            joiner = Joiner(
+                intake=Intake(log),
+                store=PostStore(database),
+                clock=self.clock,
+                ids=Ids(self.clock.now_ms, self.entropy),
+                hold_seconds=chosen.sdk_hold_seconds,
+            )
+            await joiner.open()
+            accounts = Accounts([ACCOUNT, OTHER_ACCOUNT], [KEY, OTHER_KEY])
+            gateway = Gateway(
+                tokens=Tokens(accounts),
+                joiner=joiner,
+                settings=chosen,
+                clock=self.clock,
+            )
+            yield Server(gateway, joiner, log, database, self.clock)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+@pytest.fixture
+async def server(house: House) -> AsyncIterator[Server]:
+    async with house.server() as running:
+        yield running
