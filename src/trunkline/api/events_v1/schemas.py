@@ -1,0 +1,65 @@
+"""Schemas: fetch, and their versions: list, fetch."""
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
+
+from trunkline.api.events_v1 import views
+from trunkline.api.events_v1.services import Services, resource
+from trunkline.api.paging import Order
+from trunkline.errors import Refused
+from trunkline.events.schemas import SCHEMAS
+from trunkline.streams.directory import NotFound
+
+
+_BY_NUMBER: Order[int] = Order(int, int)
+
+_INTEGER = re.compile(r"-?\d+", re.ASCII)
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """Return the routes of Schemas."""
+
+    def schema_id(request: Request) -> str:
+        services.account(request)
+        found: str = request.path_params["id"]
+        if found not in SCHEMAS:
+            raise NotFound
+        return found
+
+    async def fetch(request: Request) -> JSONResponse:
+        return JSONResponse(views.schema(schema_id(request), services.base(request)))
+
+    async def list_versions(request: Request) -> JSONResponse:
+        found = schema_id(request)
+        return services.listing(
+            request,
+            SCHEMAS[found],
+            _BY_NUMBER,
+            lambda version, base: views.schema_version(
+                found, version, base, services.schema_base_url
+            ),
+            name="schema_versions",
+        )
+
+    async def fetch_version(request: Request) -> JSONResponse:
+        found = schema_id(request)
+        number = request.path_params["version"]
+        if not _INTEGER.fullmatch(number):
+            raise Refused(91201, 400, "Bad request")
+        version = {str(version): version for version in SCHEMAS[found]}.get(number)
+        if version is None:
+            raise NotFound
+        return JSONResponse(
+            views.schema_version(
+                found, version, services.base(request), services.schema_base_url
+            )
+        )
+
+    return [
+        resource("/v1/Schemas/{id}", {"GET": fetch}),
+        resource("/v1/Schemas/{id}/Versions", {"GET": list_versions}),
+        resource("/v1/Schemas/{id}/Versions/{version}", {"GET": fetch_version}),
+    ]

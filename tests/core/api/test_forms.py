@@ -1,0 +1,54 @@
+"""Form bodies."""
+
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trunkline.api.forms import Form, parse_form
+from trunkline.errors import Refused
+
+
+TEXT = st.text(st.characters(codec="utf-8"))
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=20))
+def test_what_a_client_encodes_is_what_is_read(fields: list[tuple[str, str]]) -> None:
+    form = parse_form(urlencode(fields).encode())
+    for name, _ in fields:
+        assert form.all(name) == [value for key, value in fields if key == name]
+
+
+def test_a_repeated_field_keeps_its_order() -> None:
+    form = parse_form(b"Types=a&x=1&Types=b&Types=")
+    assert form.all("Types") == ["a", "b", ""]
+    assert form.one("Types") == "a"
+
+
+def test_a_field_that_was_not_sent_is_missing_and_not_empty() -> None:
+    form = parse_form(b"empty=&bare")
+    assert (form.one("empty"), form.one("bare"), form.one("none")) == ("", "", None)
+    assert form.all("none") == []
+    with pytest.raises(Refused, match=r"^Missing required parameter none$"):
+        form.required("none")
+
+
+def test_spaces_and_bare_utf_8_are_read() -> None:
+    assert parse_form("a+b%20c=é".encode()).one("a b c") == "é"
+
+
+def test_an_empty_form_has_no_fields() -> None:
+    assert Form().one("a") is None
+    assert parse_form(b"&&").all("") == []
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_form_or_are_refused(body: bytes) -> None:
+    try:
+        parse_form(body)
+    except Refused as error:
+        refusal = error
+    else:
+        return
+    assert (refusal.code, refusal.status) == (20001, 400)
