@@ -1,0 +1,98 @@
+"""A lean webhook receiver in a process of its own; prints its port when ready.
+
+A POST is answered 200, and the number of each event in it noted with its time of
+arrival. `GET /count` tells how many events there were, `GET /arrivals` all of them.
+"""
+
+import asyncio
+import gc
+import re
+import sys
+import time
+from typing import cast
+
+import msgspec
+import uvloop
+
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_NUMBER = re.compile(rb'"bench-(\d{8})"')
+_OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+
+class Count(msgspec.Struct):
+    """Different events that arrived, and how many of them again."""
+
+    events: int = 0
+    repeats: int = 0
+
+
+class Arrivals:
+    """When each event arrived first, in nanoseconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.at_ns: dict[int, int] = {}
+        self.count = Count()
+
+    def note(self, body: bytes) -> None:
+        now_ns = time.monotonic_ns()
+        for text in _NUMBER.findall(body):
+            number = int(text)
+            if number in self.at_ns:
+                self.count.repeats += 1
+            else:
+                self.at_ns[number] = now_ns
+                self.count.events += 1
+
+
+class _Receiver(asyncio.Protocol):
+    """One connection. Clients here send one request at a time."""
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's is one without inheriting from it.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        length = _LENGTH.search(self._buffer, 0, end)
+        whole = end + 4 + (int(length[1]) if length else 0)
+        if len(self._buffer) < whole:
+            return
+        request, self._buffer = self._buffer[:whole], self._buffer[whole:]
+        self._transport.write(self._answer(request, end + 4))
+
+    def _answer(self, request: bytes, body_at: int) -> bytes:
+        if request.startswith(b"POST "):
+            self._arrivals.note(request[body_at:])
+            return _OK
+        if request.startswith(b"GET /arrivals "):
+            return _json_answer(self._arrivals.at_ns)
+        return _json_answer(self._arrivals.count)
+
+
+def _json_answer(content: object) -> bytes:
+    body = msgspec.json.encode(content)
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+async def serve() -> None:
+    arrivals = Arrivals()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Receiver(arrivals), "127.0.0.1", 0)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    gc.freeze()
+    gc.disable()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as _runner:
+        _runner.run(serve())
