@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -37,3 +38,9 @@ class SystemClock:
         """Wait until `news` is set, but no longer than that."""
         with suppress(TimeoutError):
             await asyncio.wait_for(news.wait(), seconds)
+
+
+def stopwatch() -> Callable[[], float]:
+    """Start to measure a duration; the result tells the seconds gone by."""
+    started = time.perf_counter()
+    return lambda: time.perf_counter() - started

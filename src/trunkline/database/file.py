@@ -1,21 +1,16 @@
-"""SQLite with group commit: whoever writes at the same time shares one sync.
-
-One thread writes. While it commits one group of jobs, the next group gathers; each
-job is answered after the commit and sync that it is part of, never before. Jobs are
-run, and told of their end, in the order in which they were submitted.
-"""
+"""The one database file of a data folder: SQLite with a write-ahead log."""
 
 import asyncio
 import os
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from trunkline.database import queries
+from trunkline.database import disk, queries
+from trunkline.database.groups import GroupCommit, Job, Watcher
 from trunkline.errors import StorageFailed
 
 
@@ -28,32 +23,16 @@ _SCHEMA_VERSION = 1
 _READERS = 2
 
 
-class Job(Protocol):
-    """A piece of work for the writer."""
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        """Write, on the writer's thread, inside the group's transaction."""
-        ...
-
-    def finish(self, error: BaseException | None) -> None:
-        """Hear, on the event loop, that the group is on disk, or why it is not."""
-        ...
-
-
 class Database:
-    """The one database file of a data folder. Lives as long as the server.
+    """The database. Lives as long as the server.
 
     `open` must be called on the event loop that will use it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._waiting: list[Job] = []
-        self._writing = False
-        self._closed = False
-        self._groups: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._local = threading.local()
-        self._reader_connections: list[sqlite3.Connection] = []
+        self._connections: list[sqlite3.Connection] = []
 
     async def open(self) -> None:
         """Create or open the file, and start the threads.
@@ -61,43 +40,46 @@ class Database:
         Raises StorageFailed where the file is not a database of ours.
         """
         self._loop = asyncio.get_running_loop()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._readers = ThreadPoolExecutor(_READERS, "trunkline-reader")
         try:
             # Made first, for nobody else to read: SQLite's other files follow it.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._writer_connection = self._connect()
-            _prepare(self._writer_connection)
+            writer = self._connect()
+            _prepare(writer)
+            wal = self._path.with_name(self._path.name + "-wal")
+            self._wal = os.open(wal, os.O_RDWR | os.O_CLOEXEC)
+            disk.sync(self._wal)
+            disk.sync_folder(self._path.parent)
         except (sqlite3.Error, OSError) as error:
             raise StorageFailed(f"{self._path}: {error}") from error
-        self._writer = threading.Thread(
-            target=self._write_groups, name="trunkline-writer", daemon=True
+        checkpointer = self._connect()
+
+        def checkpoint() -> None:
+            checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+        self._commits = GroupCommit(
+            writer, sync=lambda: disk.sync(self._wal), checkpoint=checkpoint
         )
-        self._writer.start()
 
     async def close(self) -> None:
         """Finish what is waiting, then close the file."""
-        self._closed = True
-        await self._idle.wait()
-        self._groups.put(None)
-        await asyncio.to_thread(self._writer.join)
+        await self._commits.close()
         await asyncio.to_thread(self._readers.shutdown)
-        for connection in self._reader_connections:
+        for connection in reversed(self._connections):
             connection.close()
-        self._writer_connection.close()
+        os.close(self._wal)
+
+    def on_commit(self, watcher: Watcher) -> None:
+        """Tell `watcher` of each group's number of jobs, and seconds to its sync."""
+        self._commits.on_commit(watcher)
 
     def last_waiting(self) -> Job | None:
-        """Return the newest job that the writer has not taken yet: it may still grow."""
-        return self._waiting[-1] if self._waiting else None
+        """Return the newest job that is not run yet: it may still grow."""
+        return self._commits.last_waiting()
 
     def submit(self, job: Job) -> None:
-        """Put a job in the group that is committed next."""
-        if self._closed:
-            raise StorageFailed("The database is closed.")
-        self._waiting.append(job)
-        if not self._writing:
-            self._hand_over()
+        """Put a job in the group that is committed next. Raises StorageFailed."""
+        self._commits.submit(job)
 
     async def write(
         self,
@@ -106,8 +88,9 @@ class Database:
     ) -> T:
         """Run `work` in the next group and return its result once it is on disk.
 
-        `then` is called with the result on the event loop, in the order of commits:
-        before any job of a later group is told of its end.
+        `work` must be quick: it runs on the event loop. `then` is called with the
+        result, in the order of commits: before any job of a later group is told of
+        its end.
         """
         future: asyncio.Future[T] = self._loop.create_future()
         self.submit(_Work(work, then, future))
@@ -125,72 +108,17 @@ class Database:
         connection: sqlite3.Connection | None
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._connect()
+            connection = self._local.connection = self._connect()
             connection.execute("PRAGMA query_only = ON")
-            self._local.connection = connection
-            self._reader_connections.append(connection)
         return work(connection)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False
         )
+        self._connections.append(connection)
         connection.executescript(_SCHEMA["settings"])
         return connection
-
-    def _hand_over(self) -> None:
-        self._writing = True
-        self._idle.clear()
-        group, self._waiting = self._waiting, []
-        self._groups.put(group)
-
-    def _write_groups(self) -> None:
-        while (group := self._groups.get()) is not None:
-            errors = self._commit(group)
-            self._loop.call_soon_threadsafe(self._finish, group, errors)
-
-    def _commit(self, group: list[Job]) -> list[BaseException | None]:
-        """Run a group in one transaction; return each job's error, None where kept."""
-        errors: list[BaseException | None] = []
-        connection = self._writer_connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            errors += [_run_alone(connection, job) for job in group]
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            # Nothing of this group is kept: no job of it may be told otherwise.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            failure = StorageFailed(str(error))
-            failure.__cause__ = error
-            return [failure] * len(group)
-        return errors
-
-    def _finish(self, group: list[Job], errors: list[BaseException | None]) -> None:
-        for job, error in zip(group, errors, strict=True):
-            job.finish(error)
-        if self._waiting:
-            self._hand_over()
-        else:
-            self._writing = False
-            self._idle.set()
-
-
-def _run_alone(connection: sqlite3.Connection, job: Job) -> BaseException | None:
-    """Run one job so that its failure undoes its own writes and nobody else's."""
-    connection.execute("SAVEPOINT job")
-    try:
-        job.run(connection)
-    except Exception as error:
-        if not connection.in_transaction:
-            raise  # SQLite gave up the whole transaction: a full disk, say
-        connection.execute("ROLLBACK TO job")
-        connection.execute("RELEASE job")
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        return error
-    connection.execute("RELEASE job")
-    return None
 
 
 class _Work(Generic[T]):
@@ -211,7 +139,10 @@ class _Work(Generic[T]):
 
     def finish(self, error: BaseException | None) -> None:
         if error is None and self._then is not None:
-            self._then(self._result)
+            try:
+                self._then(self._result)
+            except Exception as raised:  # noqa: BLE001 (it is whoever waits who must hear)
+                error = raised
         if self._future.done():
             return  # whoever waited has gone; the write stands
         if error is None:
@@ -221,12 +152,14 @@ class _Work(Generic[T]):
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new file, and the write-ahead log of any."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > _SCHEMA_VERSION:
         raise StorageFailed(
             f"The database was written by a newer Trunkline (its schema is {version})."
         )
-    if version == 0:
-        connection.executescript(
-            f"BEGIN; {_SCHEMA['tables']} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
-        )
+    tables = _SCHEMA["tables"] if version == 0 else ""
+    # Writing the version, even the same, is a write: now the log's file exists.
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+    )

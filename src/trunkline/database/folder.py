@@ -2,14 +2,20 @@
 
 import fcntl
 import os
+import re
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
-from trunkline.errors import DataFolderUnusable
+from trunkline.errors import DataFolderInUse, DataFolderUnusable
 
 
 _LOCK_FILE = "lock"
+_ADDRESS_FILE = "address"
+
+_CERTIFICATE = re.compile(
+    "-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", re.DOTALL
+)
 
 
 class DataFolder:
@@ -35,9 +41,10 @@ class DataFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(self._lock)
-            raise DataFolderUnusable(
+            raise DataFolderInUse(
                 f"The data folder {self.path} is in use by another process."
             ) from error
+        (self.path / _ADDRESS_FILE).unlink(missing_ok=True)
         return self
 
     def __exit__(
@@ -48,3 +55,27 @@ class DataFolder:
     ) -> None:
         """Let go of the folder."""
         os.close(self._lock)
+
+
+class Announcement(NamedTuple):
+    """Where the holder of a folder listens, and by what certificate it is known."""
+
+    url: str
+    certificate: str | None
+    """PEM; None where it speaks plain HTTP."""
+
+
+def announce(path: Path, url: str, certificate: Path | None) -> None:
+    """Write down, for commands on this machine, where the holder of a folder listens."""
+    pem = "" if certificate is None else certificate.read_text("utf-8")
+    leaf = _CERTIFICATE.search(pem)  # nothing else of a file that may hold its key
+    (path / _ADDRESS_FILE).write_text(f"{url}\n{leaf[0] if leaf else ''}", "utf-8")
+
+
+def announced(path: Path) -> Announcement | None:
+    """Return what the holder of a folder wrote; None while it does not listen yet."""
+    try:
+        url, _, pem = (path / _ADDRESS_FILE).read_text("utf-8").partition("\n")
+    except OSError:
+        return None
+    return Announcement(url, pem or None) if url else None

@@ -1,0 +1,223 @@
+"""Group commit: whoever writes at the same time shares one transaction and one sync.
+
+Jobs are run on the event loop: they only copy into the operating system's memory, and
+handing each row to another thread costs several times that. What takes time, the sync,
+is a thread's; while it lasts the next group gathers. A job is told of its end after
+the sync that covers it, never before, in the order in which jobs were submitted.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from trunkline.clock import stopwatch
+from trunkline.errors import StorageFailed
+
+
+# Changes after which the write-ahead log is carried over into the database file: it
+# stays a few megabytes, and a reader never has to look through more.
+CHECKPOINT_CHANGES = 5_000
+
+_logger = structlog.get_logger("database")
+
+Watcher = Callable[[int, float], None]
+"""Hears of each group: how many jobs it had, and how many seconds it took."""
+
+
+class Job(Protocol):
+    """A piece of work for a group."""
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Write, inside the group's transaction. Must be quick: the event loop waits."""
+        ...
+
+    def finish(self, error: BaseException | None) -> None:
+        """Hear, on the event loop, that the group is on disk, or why it is not."""
+        ...
+
+
+Errors = list[BaseException | None]
+
+
+class GroupCommit:
+    """The one writer of a database.
+
+    `sync` brings what was committed to the disk, `checkpoint` carries it over into the
+    database file; both are called on a thread, while nothing is committed.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        sync: Callable[[], None],
+        checkpoint: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._sync = sync
+        self._checkpoint = checkpoint
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[Job] = []
+        self._busy = False
+        self._closed = False
+        self._lost: StorageFailed | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._changes = connection.total_changes
+        self._watchers: list[Watcher] = []
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(
+            target=self._work, name="trunkline-sync", daemon=True
+        )
+        self._thread.start()
+
+    def on_commit(self, watcher: Watcher) -> None:
+        """Have `watcher` told of each group."""
+        self._watchers.append(watcher)
+
+    def last_waiting(self) -> Job | None:
+        """Return the newest job that is not run yet: it may still grow."""
+        return self._waiting[-1] if self._waiting else None
+
+    def submit(self, job: Job) -> None:
+        """Put a job in the group that is committed next. Raises StorageFailed."""
+        if self._closed:
+            raise StorageFailed("The database is closed.")
+        if self._lost is not None:
+            raise self._lost
+        self._waiting.append(job)
+        if not self._busy:
+            self._busy = True
+            self._idle.clear()
+            # Not at once: what else happens in this turn of the loop comes along.
+            self._loop.call_soon(self._commit_waiting)
+
+    async def close(self) -> None:
+        """Finish what is waiting and end the thread."""
+        self._closed = True
+        await self._idle.wait()
+        self._tasks.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    # --- on the event loop -----------------------------------------------------------
+
+    def _commit_waiting(self) -> None:
+        seconds = stopwatch()
+        group, self._waiting = self._waiting, []
+        errors = self._commit(group)
+
+        def sync() -> None:
+            failure = None
+            try:
+                self._sync()
+            except OSError as error:
+                failure = StorageFailed(f"The disk did not sync: {error.strerror}.")
+                failure.__cause__ = error
+            self._call(self._synced, group, errors, failure, seconds())
+
+        self._tasks.put(sync)
+
+    def _commit(self, group: list[Job]) -> Errors:
+        """Run a group in one transaction; return each job's error, None where kept."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            run = _run if len(group) == 1 else _run_apart
+            errors = [run(connection, job) for job in group]
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 (each job is told)
+            # Nothing of this group is kept: no job of it may be told otherwise.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return [_failure(error)] * len(group)
+        return errors
+
+    def _synced(
+        self,
+        group: list[Job],
+        errors: Errors,
+        failure: StorageFailed | None,
+        seconds: float,
+    ) -> None:
+        if failure is not None:
+            # What the system held may be gone without a trace: nothing that comes
+            # after can be trusted to be kept either, until a new start has looked.
+            self._lost = failure
+        for watcher in self._watchers:
+            watcher(len(group), seconds)
+        for job, error in zip(group, errors, strict=True):
+            _tell(job, error or failure)
+        if self._connection.total_changes - self._changes >= CHECKPOINT_CHANGES:
+            self._changes = self._connection.total_changes
+            self._tasks.put(self._check)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._lost is not None:
+            for job in self._waiting:
+                _tell(job, self._lost)
+            self._waiting.clear()
+        if self._waiting:
+            self._commit_waiting()
+        else:
+            self._busy = False
+            self._idle.set()
+
+    # --- on the thread ---------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+
+    def _check(self) -> None:
+        try:
+            self._checkpoint()
+        finally:
+            self._call(self._go_on)
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+
+def _run(connection: sqlite3.Connection, job: Job) -> BaseException | None:
+    """Run the only job of a group: what undoes it undoes the group."""
+    job.run(connection)
+    return None
+
+
+def _run_apart(connection: sqlite3.Connection, job: Job) -> BaseException | None:
+    """Run one of several jobs: its failure undoes its own writes and nobody else's."""
+    connection.execute("SAVEPOINT job")
+    try:
+        job.run(connection)
+    except Exception as error:
+        if isinstance(error, sqlite3.OperationalError) or not connection.in_transaction:
+            raise  # a full disk, say: not this job's trouble alone
+        connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+        return error
+    connection.execute("RELEASE job")
+    return None
+
+
+def _tell(job: Job, error: BaseException | None) -> None:
+    """Tell a job of its end; what it makes of that is no other job's trouble."""
+    try:
+        job.finish(error)
+    except Exception:
+        _logger.exception("database.finish_failed")
+
+
+def _failure(error: Exception) -> Exception:
+    """Return what jobs are told: the disk's failures are StorageFailed."""
+    if not isinstance(error, sqlite3.Error):
+        return error
+    failure = StorageFailed(str(error))
+    failure.__cause__ = error
+    return failure
