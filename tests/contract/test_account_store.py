@@ -1,7 +1,9 @@
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,10 +16,19 @@ from trunkline.settings import Settings
 from trunkline.storage.accounts import AccountStore, read_first
 
 
+T = TypeVar("T")
+
 NOW_MS = 1_767_225_600_000
 
-GIVEN = Account(sid="AC" + "a1" * 16, auth_token="first-token")
-GIVEN_KEY = ApiKey(sid="SK" + "c3" * 16, account_sid=GIVEN.sid, secret="first-secret")
+GIVEN = Account(
+    sid="AC" + "a1" * 16, auth_token="first-token", first=True, created_ms=NOW_MS
+)
+GIVEN_KEY = ApiKey(
+    sid="SK" + "c3" * 16,
+    account_sid=GIVEN.sid,
+    secret="first-secret",
+    created_ms=NOW_MS,
+)
 
 
 def some_ids() -> Ids:
@@ -96,7 +107,7 @@ async def test_a_given_token_replaces_the_one_of_that_account(
     store: AccountStore,
 ) -> None:
     await store.ensure_first(settings_for(GIVEN, GIVEN_KEY), IDS, NOW_MS)
-    changed = Account(sid=GIVEN.sid, auth_token="second-token")
+    changed = replace(GIVEN, auth_token="second-token")
     await store.ensure_first(settings_for(changed), IDS, NOW_MS + 1)
 
     assert await store.load() == ([changed], [GIVEN_KEY])
@@ -104,7 +115,7 @@ async def test_a_given_token_replaces_the_one_of_that_account(
 
 async def test_a_given_secret_replaces_the_one_of_that_key(store: AccountStore) -> None:
     await store.ensure_first(settings_for(GIVEN, GIVEN_KEY), IDS, NOW_MS)
-    changed = ApiKey(sid=GIVEN_KEY.sid, account_sid=GIVEN.sid, secret="second-secret")
+    changed = replace(GIVEN_KEY, secret="second-secret")
     await store.ensure_first(settings_for(GIVEN, changed), IDS, NOW_MS + 1)
 
     assert await store.load() == ([GIVEN], [changed])
@@ -127,9 +138,7 @@ async def test_a_given_key_is_for_the_account_that_is_there(
     )
 
     assert account == made
-    assert key == ApiKey(
-        sid=GIVEN_KEY.sid, account_sid=made.sid, secret=GIVEN_KEY.secret
-    )
+    assert key == replace(GIVEN_KEY, account_sid=made.sid, created_ms=NOW_MS + 1)
 
 
 async def test_another_given_account_becomes_the_only_first(
@@ -164,7 +173,9 @@ async def test_the_key_of_the_latest_start_is_the_one_that_is_read(
     store: AccountStore, path: Path
 ) -> None:
     old = await store.ensure_first(settings_for(GIVEN, GIVEN_KEY), IDS, NOW_MS)
-    newer = ApiKey(sid="SK" + "f0" * 16, account_sid=GIVEN.sid, secret="newer-secret")
+    newer = replace(
+        GIVEN_KEY, sid="SK" + "f0" * 16, secret="newer-secret", created_ms=NOW_MS + 1
+    )
     await store.ensure_first(settings_for(GIVEN, newer), IDS, NOW_MS + 1)
     assert read_first(path) == (GIVEN, newer)
 
@@ -181,6 +192,70 @@ async def test_the_credentials_are_read_after_the_server_has_stopped(
     await database.close()
 
     assert read_first(path) == kept
+
+
+async def test_a_key_made_later_is_not_the_one_of_the_start(
+    store: AccountStore, path: Path
+) -> None:
+    made = await store.ensure_first(Settings(), IDS, NOW_MS)
+    later = ApiKey(
+        sid="SK" + "f0" * 16,
+        account_sid=made[0].sid,
+        secret="another-secret",
+        friendly_name="for a colleague",
+        created_ms=NOW_MS + 1,
+    )
+    await saved(store.save_key, later)
+
+    assert read_first(path) == made
+    assert await store.load() == ([made[0]], [made[1], later])
+
+
+async def test_a_revoked_key_is_gone_and_a_start_makes_another(
+    store: AccountStore, path: Path
+) -> None:
+    account, key = await store.ensure_first(Settings(), IDS, NOW_MS)
+    await saved(store.delete_key, key.sid)
+
+    assert read_first(path) == (account, None)
+    again, another = await store.ensure_first(Settings(), IDS, NOW_MS + 1)
+    assert again == account
+    assert another.sid != key.sid
+    assert await store.load() == ([account], [another])
+
+
+async def test_an_account_is_saved_with_its_name_and_state(
+    store: AccountStore,
+) -> None:
+    acme = Account(
+        sid="AC" + "b2" * 16,
+        auth_token="acme-token",
+        friendly_name="Acme",
+        created_ms=NOW_MS,
+    )
+    await saved(store.save_account, acme)
+    suspended = replace(acme, suspended=True)
+    await saved(store.save_account, suspended)
+
+    assert await store.load() == ([suspended], [])
+
+
+async def test_a_suspended_account_that_becomes_the_first_is_resumed(
+    store: AccountStore,
+) -> None:
+    await saved(store.save_account, replace(GIVEN, first=False, suspended=True))
+    account, _ = await store.ensure_first(settings_for(GIVEN), IDS, NOW_MS)
+
+    assert account == GIVEN
+
+
+async def saved(
+    save: Callable[[T, Callable[[None], None]], Awaitable[None]], value: T
+) -> None:
+    """Save a value; what was to be told was told."""
+    told: list[None] = []
+    await save(value, told.append)
+    assert told == [None]
 
 
 def test_reading_makes_no_database(path: Path) -> None:

@@ -64,6 +64,7 @@ def failed(position: int, attempt: int = 1, due_ms: int = 1000) -> DeliveryExcep
     return DeliveryException(
         sink_sid=SINK,
         position=position,
+        call="CA" + "1" * 32,
         attempt=attempt,
         due_ms=due_ms,
         deadline_ms=99_000,
@@ -88,6 +89,7 @@ def dead(position: int, sid: str = "DL1") -> DeadLetter:
         reason="HTTP 404",
         attempts=1,
         http_status=404,
+        last_answer="Not here",
         first_ms=10,
         last_ms=10,
     )
@@ -344,3 +346,30 @@ async def test_an_append_needs_no_reader_to_be_told_of_its_failure(
 
         assert await stays == [2]
         assert len(await everything(log)) == 2
+
+
+async def test_rows_are_inserted_with_the_events_that_bring_them(
+    tmp_path: Path,
+) -> None:
+    def fails(connection: sqlite3.Connection) -> None:
+        raise RuntimeError("no")
+
+    insert = "INSERT INTO salt (name, value) VALUES (?, x'')"
+    async with sqlite_log(tmp_path) as log:
+        results = await asyncio.gather(
+            log.append([event(1)], rows=(insert, [("a",), ("b",)])),
+            log.append([event(2)], also=fails, rows=(insert, [("c",)])),
+            log.append([], rows=(insert, [("d",)])),
+            return_exceptions=True,
+        )
+
+        kept = await log._database.read(
+            lambda c: c.execute("SELECT name FROM salt ORDER BY name").fetchall()
+        )
+        assert [isinstance(result, RuntimeError) for result in results] == [
+            False,
+            True,
+            False,
+        ]
+        assert kept == [("a",), ("b",), ("d",)]
+        assert len(await everything(log)) == 1

@@ -219,6 +219,7 @@ async def test_what_is_closed_stays_while_a_failed_delivery_needs_it(
     failed = DeliveryException(
         sink_sid=SINK.sid,
         position=5,
+        call="CA" + "1" * 32,
         attempt=1,
         due_ms=0,
         deadline_ms=0,
@@ -243,6 +244,7 @@ async def test_what_is_closed_stays_while_a_failed_delivery_needs_it(
         reason="",
         attempts=1,
         http_status=500,
+        last_answer="",
         first_ms=0,
         last_ms=0,
     )

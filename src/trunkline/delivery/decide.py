@@ -43,17 +43,19 @@ def decide(
     deadline_ms: int,
     expired_code: int,
     spread: float,
+    retry_4xx: bool = False,
 ) -> Decision:
     """Return what to do after the `attempt`-th attempt was answered.
 
     A wait that would end past the deadline is not begun (spec event-streams 7).
+    `retry_4xx` is the sink's policy.
     """
     match answer.outcome:
         case Outcome.DELIVERED:
             return SETTLE
-        case Outcome.DISCARD:
+        case Outcome.DISCARD if not (retry_4xx and _is_4xx(answer)):
             return Bury(answer.code or expired_code, answer.detail)
-        case Outcome.RETRY:
+        case Outcome.DISCARD | Outcome.RETRY:
             due_ms = now_ms + retry.wait_ms(attempt, spread, answer.retry_after_ms)
             if due_ms > deadline_ms:
                 return Bury(
@@ -67,3 +69,7 @@ def decide_unsent(*, now_ms: int, deadline_ms: int, expired_code: int) -> Bury |
     if now_ms <= deadline_ms:
         return None
     return Bury(expired_code, "The deadline passed before an attempt could be made.")
+
+
+def _is_4xx(answer: Answer) -> bool:
+    return answer.http_status in range(400, 500)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from trunkline.delivery.lane import Lane, Means, Policy
+from trunkline.delivery.lane import Lane
+from trunkline.delivery.means import Means
 from trunkline.delivery.ports import Sender
 from trunkline.errors import StorageFailed
 from trunkline.events import catalogue
@@ -22,19 +23,19 @@ BOOKMARK_PERIOD = 0.25
 # A sink that gets nothing has its bookmark stored when it lags this far behind.
 IDLE_LAG = 10_000
 
+# How long attempts under way may go on when a lane is replaced, in seconds.
+REPLACE_SECONDS = 10.0
+
 _logger = structlog.get_logger("delivery")
 
 
 class Dispatcher:
     """All lanes. Lives as long as the server."""
 
-    def __init__(
-        self, means: Means, make_sender: Callable[[Sink], Sender], policy: Policy
-    ) -> None:
+    def __init__(self, means: Means, make_sender: Callable[[Sink], Sender]) -> None:
         self._means = means
         self._log = means.log
         self._make_sender = make_sender
-        self._policy = policy
         self._lanes: dict[str, Lane] = {}
         self._tests: dict[int | None, Lane] = {}
         self._stored: dict[str, int] = {}
@@ -43,19 +44,33 @@ class Dispatcher:
     # --- what the sinks and subscriptions say --------------------------------------
 
     def open_sink(self, sink: Sink) -> None:
-        """Have a lane for a new sink."""
-        if sink.sid in self._lanes:
-            return
-        lane = Lane(
-            sink.sid,
-            sink.account_sid,
-            sender=self._make_sender(sink),
-            policy=self._policy,
-            means=self._means,
-        )
-        self._lanes[sink.sid] = lane
-        if self._started:
-            lane.start_at_head()
+        """Have a lane for a sink; take up the policy of one that changed."""
+        lane = self._lanes.get(sink.sid)
+        if lane is None:
+            self._lanes[sink.sid] = lane = self._lane(sink)
+            if self._started:
+                lane.start_at_head()
+        elif lane.policy.ordered == sink.policy.ordered:
+            lane.set_policy(sink.policy)
+        else:
+            self._lanes[sink.sid] = self._lane(sink)
+            self._means.tasks.create_task(self._replace(lane))
+
+    def _lane(self, sink: Sink) -> Lane:
+        return Lane(sink, sender=self._make_sender(sink), means=self._means)
+
+    async def _replace(self, lane: Lane) -> None:
+        """Let a lane end what is under way, and its successor go on from there."""
+        await lane.stop(REPLACE_SECONDS)
+        successor = self._lanes.get(lane.sink_sid)
+        if successor is not None:
+            self._keep_test(lane, successor)
+            await successor.start_at(lane.bookmark)
+
+    def _keep_test(self, lane: Lane, successor: Lane) -> None:
+        successor.test_position = lane.test_position
+        if lane.test_position in self._tests:
+            self._tests[lane.test_position] = successor
 
     def set_routes(self, sink_sid: str, routes: Sequence[Route]) -> None:
         """Take a sink's routes, in place of those it had."""
@@ -87,6 +102,10 @@ class Dispatcher:
             _logger.warning(
                 "delivery.write_failed", sink_sid=lane.sink_sid, error=str(error)
             )
+
+    def lane(self, sink_sid: str) -> Lane | None:
+        """Return a sink's lane."""
+        return self._lanes.get(sink_sid)
 
     # --- what the log says -----------------------------------------------------------
 

@@ -1,39 +1,31 @@
-"""One sink's road: its queue, its attempts, its bookmark.
+"""One sink's road: its queues, its attempts, its bookmark.
 
 Live events come by `offer` and go to a bounded queue. A lane whose queue is full lets
 them pass and reads them from the log later; a lane that starts does the same. After
-the queue there is one path for all.
+the queues there is one path for all: live events, retries and replays.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from random import Random
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 import structlog
 
-from trunkline.clock import Clock
-from trunkline.delivery.decide import (
-    SETTLE,
-    Bury,
-    Decision,
-    RetryAt,
-    Settle,
-    decide,
-    decide_unsent,
-)
-from trunkline.delivery.ports import Log, Sender
-from trunkline.delivery.records import Delivery, dead_letter_of, exception_of
+from trunkline.delivery.attempts import Attempts
+from trunkline.delivery.decide import Decision
+from trunkline.delivery.means import Means
+from trunkline.delivery.ordering import CallOrder, Turn
+from trunkline.delivery.pacing import Pacing
+from trunkline.delivery.ports import Sender
+from trunkline.delivery.records import Delivery, Done
 from trunkline.delivery.retries import Retries
 from trunkline.delivery.settlement import Settlement
 from trunkline.errors import StorageFailed
 from trunkline.events import catalogue, envelope
-from trunkline.events.ids import Ids
-from trunkline.log.records import DeadLetter, DeliveryException, Entry
-from trunkline.sinks.answer import Answer, Outcome, Parcel
-from trunkline.streams.routing import Routes
+from trunkline.log.records import DeliveryException, Entry
+from trunkline.streams.policy import DeliveryPolicy
+from trunkline.streams.sinks import Sink
 
 
 # Events that wait in memory for one sink; the rest waits in the log.
@@ -44,8 +36,6 @@ READ_LIMIT = 250
 # A person waits for a test event (spec event-streams 4.3).
 TEST_WINDOW_MS = 5 * 60 * 1000
 
-INTERNAL_TROUBLE = 91304
-
 _STORAGE_PAUSE = 1.0  # seconds
 
 _logger = structlog.get_logger("delivery")
@@ -53,55 +43,39 @@ _logger = structlog.get_logger("delivery")
 Work = Coroutine[Any, Any, None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How a lane delivers: attempts under way at a time, and for how long it tries.
-
-    Four hours is Twilio's window (spec event-streams 7).
-    """
-
-    concurrency: int = 16
-    retry_window_ms: int = 4 * 3600 * 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What all lanes share. `on_buried` hears of every dead letter."""
-
-    log: Log
-    routes: Routes
-    clock: Clock
-    ids: Ids
-    random: Random
-    tasks: asyncio.TaskGroup
-    schema_host: str
-    on_buried: Callable[[DeadLetter], None]
-
-
 class Lane:
     """The deliveries of one sink. Lives from the sink's creation to its deletion."""
 
-    def __init__(
-        self,
-        sink_sid: str,
-        account_sid: str,
-        *,
-        sender: Sender,
-        policy: Policy,
-        means: Means,
-    ) -> None:
-        self.sink_sid = sink_sid
+    def __init__(self, sink: Sink, *, sender: Sender, means: Means) -> None:
+        self.sink_sid = sink.sid
+        self.account_sid = sink.account_sid
         self.sender = sender
-        self._account_sid = account_sid
-        self._policy = policy
         self._means = means
         self._log = means.log
         self._clock = means.clock
+        self.policy = sink.policy
+        self._pacing = Pacing(sink.policy)
+        self._order = CallOrder() if sink.policy.ordered else None
+        # Live events, retries, replays: each gets its turn.
         self._fresh: deque[Delivery] = deque()
         self._due: deque[Delivery] = deque()
+        self._replayed: deque[Delivery] = deque()
+        self._queues = deque((self._fresh, self._due, self._replayed))
+        self._to_wait: list[Delivery] = []
         self._settlement = Settlement()
+        self._attempts = Attempts(
+            sink,
+            sender=sender,
+            means=means,
+            pacing=self._pacing,
+            order=self._order,
+            is_void=self._is_void,
+            give_back=self._give_back,
+            take_back=self._take_back,
+            watch=self._watch,
+        )
         self._retries = Retries(
-            sink_sid,
+            sink.sid,
             log=means.log,
             clock=means.clock,
             take=self._take_up_due,
@@ -110,6 +84,7 @@ class Lane:
         self._working = 0
         self._workers: set[asyncio.Task[None]] = set()
         self._helpers: set[asyncio.Task[None]] = set()
+        self._timer_set = False
         self._stopping = False
         # While live, what is appended is offered; else it is read after `_read_to`.
         self._live = False
@@ -133,7 +108,18 @@ class Lane:
     @property
     def idle(self) -> bool:
         """Whether nothing is owed but what waits for its next attempt."""
-        return self._live and not self._settlement and not self._retries.open
+        return self._live and not self._settlement.owed and not self._retries.open
+
+    @property
+    def backlog(self) -> int:
+        """How many positions of the log lie between the bookmark and its end."""
+        return self._log.head - self.bookmark
+
+    def set_policy(self, policy: DeliveryPolicy) -> None:
+        """Deliver by this policy from now on. `ordered` must be as it was."""
+        assert policy.ordered == self.policy.ordered, "takes a new lane"
+        self.policy = self._pacing.policy = policy
+        self._wake()
 
     def start_at_head(self) -> None:
         """Begin at the end of the log: a sink that was just made is owed nothing."""
@@ -143,6 +129,8 @@ class Lane:
         """Begin at a bookmark; what has a row of its own is not taken up twice."""
         self._read_to = bookmark
         self._skip = await self._log.with_own_row(self.sink_sid, bookmark)
+        if self._order is not None:
+            self._order.restore(await self._log.waiting_calls(self.sink_sid))
         self._retries.watch()
         self._wake()
 
@@ -163,34 +151,74 @@ class Lane:
         """Take a live event if there is room; else it will be read from the log."""
         if not self._live:
             return
-        if len(self._fresh) >= QUEUE_LIMIT:
+        if self._settlement.owed >= QUEUE_LIMIT:
             self._live = False
             self._read_to = entry.position - 1
             return
         self._take_up(entry, version)
         self._wake()
 
+    @property
+    def retry_window_ms(self) -> int:
+        """For how long the sink's events are tried."""
+        return self.policy.retry_window_s * 1000
+
+    def redeliver(self, calls: Sequence[str]) -> None:
+        """Hear that dead letters of calls became exceptions that are due."""
+        if self._order is not None:
+            for call in calls:
+                self._order.waits(call, self._clock.now_ms())
+        self._retries.watch()
+
+    def replay(self, entry: Entry, done: Done) -> None:
+        """Take an event that a replay wants sent again."""
+        deadline_ms = self._clock.now_ms() + self.retry_window_ms
+        self._replayed.append(self._delivery(entry, deadline_ms, done))
+        self._wake()
+
+    def drop_replay(self, done: Done) -> list[int]:
+        """Let go of what a replay has queued; return the positions of that."""
+        dropped = [d for d in self._replayed if d.done == done]
+        kept = [d for d in self._replayed if d.done != done]
+        self._replayed.clear()
+        self._replayed.extend(kept)
+        return [delivery.entry.position for delivery in dropped]
+
     def _take_up(self, entry: Entry, version: int) -> None:
         self.touched = True
         self._settlement.take(entry.position)
-        self._fresh.append(self._delivery(entry, version))
+        self._fresh.append(
+            self._delivery(entry, self._deadline_ms(entry), self._settle, version)
+        )
 
     def _take_up_due(self, exception: DeliveryException, entry: Entry) -> None:
-        # A route that ended long ago may be gone; the event is owed all the same.
-        version = self._version(entry) or catalogue.latest_version(entry.event.type)
-        self._due.append(self._delivery(entry, version, exception))
+        deadline_ms, done = exception.deadline_ms, self._retries.decided
+        self._due.append(
+            self._delivery(entry, deadline_ms, done, exception=exception)
+        )
         self._wake()
 
     def _delivery(
-        self, entry: Entry, version: int, exception: DeliveryException | None = None
+        self,
+        entry: Entry,
+        deadline_ms: int,
+        done: Done,
+        version: int | None = None,
+        exception: DeliveryException | None = None,
     ) -> Delivery:
+        if version is None:
+            # A route that ended long ago may be gone; the event is owed all the same.
+            version = self._version(entry) or catalogue.latest_version(entry.event.type)
         body = envelope.render(entry.event, version, self._means.schema_host)
-        window_ms = (
-            TEST_WINDOW_MS
-            if entry.event.type == catalogue.TEST_EVENT_TYPE
-            else self._policy.retry_window_ms
-        )
-        return Delivery(entry, body, entry.accepted_ms + window_ms, exception)
+        return Delivery(entry, body, deadline_ms, done, exception)
+
+    def _deadline_ms(self, entry: Entry) -> int:
+        if entry.event.type == catalogue.TEST_EVENT_TYPE:
+            return entry.accepted_ms + TEST_WINDOW_MS
+        return entry.accepted_ms + self.retry_window_ms
+
+    def _settle(self, position: int, decision: Decision) -> None:
+        self._settlement.settle(position)
 
     def _version(self, entry: Entry) -> int | None:
         """Return the schema version in which the sink gets an event, None if not."""
@@ -221,7 +249,9 @@ class Lane:
                 try:
                     await self._read_on()
                 except StorageFailed as error:
-                    self._complain("delivery.read_failed", error)
+                    _logger.error(
+                        "delivery.read_failed", sink_sid=self.sink_sid, error=str(error)
+                    )
                     await self._clock.sleep(_STORAGE_PAUSE)
         finally:
             self._catching_up = False
@@ -231,7 +261,7 @@ class Lane:
         routes = self._means.routes.of_sink(self.sink_sid)
         types = {catalogue.TEST_EVENT_TYPE, *(route.type for route in routes)}
         entries = await self._log.read(
-            self._account_sid, types, self._read_to, upto, READ_LIMIT
+            self.account_sid, types, self._read_to, upto, READ_LIMIT
         )
         for entry in entries:
             version = self._version(entry)
@@ -245,24 +275,65 @@ class Lane:
         self._wake()
 
     def _has_room(self) -> bool:
-        return len(self._fresh) < QUEUE_LIMIT // 2
+        return self._settlement.owed < QUEUE_LIMIT // 2
 
     # --- what goes out -----------------------------------------------------------
 
     def _wake(self) -> None:
-        """Have as many workers as there is work for, within the limit."""
+        """Have as many workers as there is work for, and as the pace allows."""
         if self._stopping:
             return
         if not self._live and not self._catching_up and self._has_room():
             self._catching_up = True
             self._start_helper(self._catch_up())
-        wanted = min(self._policy.concurrency, len(self._fresh) + len(self._due))
+        wanted = min(self._pacing.at_a_time, self._waiting)
+        if self._working < wanted and (pause_ms := self._pause_ms()):
+            self._wake_in(pause_ms)
+            return
         while self._working < wanted:
             self._working += 1
             self._start(self._work(), self._workers)
 
+    @property
+    def _waiting(self) -> int:
+        return len(self._fresh) + len(self._due) + len(self._replayed)
+
+    def _give_back(self, parked: Iterable[Delivery]) -> None:
+        """Put deliveries that were parked where they were, first in their queues."""
+        for delivery in reversed(list(parked)):
+            queue = self._fresh if delivery.exception is None else self._due
+            queue.appendleft(delivery)
+
+    def _take_back(self, call: str, position: int) -> list[Delivery]:
+        """Take a call's retries after a position out of their queue."""
+        taken = [
+            d for d in self._due if d.call == call and d.entry.position > position
+        ]
+        for delivery in taken:
+            self._due.remove(delivery)
+        return taken
+
+    def _watch(self) -> None:
+        self._retries.watch()
+
+    def _pause_ms(self) -> int:
+        return self._pacing.wait_ms(self._clock.now_ms()) if self._pacing.held else 0
+
+    def _wake_in(self, pause_ms: int) -> None:
+        async def wait() -> None:
+            await self._clock.sleep(pause_ms / 1000)
+            self._timer_set = False
+            self._wake()
+
+        if not self._timer_set:
+            self._timer_set = True
+            self._start_helper(wait())
+
     def _start_helper(self, work: Work) -> None:
-        self._start(work, self._helpers)
+        if self._stopping:
+            work.close()  # nobody would end it
+        else:
+            self._start(work, self._helpers)
 
     def _start(self, work: Work, among: set[asyncio.Task[None]]) -> None:
         task = self._means.tasks.create_task(work)
@@ -270,149 +341,51 @@ class Lane:
         task.add_done_callback(among.discard)
 
     async def _work(self) -> None:
-        """Deliver until the queues are empty."""
+        """Deliver until the queues are empty, or the pace says to pause."""
         try:
-            while not self._stopping and (deliveries := self._next()):
-                await self._attempt(deliveries)
-                if not self._live:
+            while not self._stopping and self._waiting and self._may_go_on():
+                deliveries = self._next()
+                if self._to_wait:
+                    to_wait, self._to_wait = self._to_wait, []
+                    await self._attempts.let_wait(to_wait)
+                if deliveries:
+                    await self._attempts.make(deliveries)
+                if not self._live or self._working < self._pacing.at_a_time:
                     self._wake()
         finally:
             # Counted down here, not when the task is reaped: what comes in between
             # would find no worker.
             self._working -= 1
+        self._wake()
+
+    def _may_go_on(self) -> bool:
+        return not self._pacing.held or (
+            self._working <= self._pacing.at_a_time and not self._pause_ms()
+        )
 
     def _next(self) -> list[Delivery]:
-        """Take what goes together in one attempt; retries and fresh events share."""
-        queue = self._fresh
-        if self._due and (not queue or self._means.random.getrandbits(1)):
-            queue = self._due
+        """Take what goes together in one attempt, from the queue whose turn it is."""
+        for _ in range(len(self._queues)):
+            queue = self._queues[0]
+            self._queues.rotate(-1)
+            if queue:
+                return self._take_from(queue)
+        return []
+
+    def _take_from(self, queue: deque[Delivery]) -> list[Delivery]:
         taken: list[Delivery] = []
         size = len("[]")
         while queue and len(taken) < self.sender.max_events:
             size += len(queue[0].body) + len(",")
             if taken and size > self.sender.max_bytes:
                 break
-            taken.append(queue.popleft())
-        return taken
-
-    async def _attempt(self, deliveries: Sequence[Delivery]) -> None:
-        """Make one attempt: bury what is too late, send, decide, write down."""
-        started_ms = self._clock.now_ms()
-        in_time = []
-        for delivery in deliveries:
-            if self._is_void(delivery.entry):
-                await self._carry_out(delivery, SETTLE, None, started_ms)
+            delivery = queue.popleft()
+            if self._order is None:
+                taken.append(delivery)
                 continue
-            burial = decide_unsent(
-                now_ms=started_ms,
-                deadline_ms=delivery.deadline_ms,
-                expired_code=self.sender.expired_code,
-            )
-            if burial is None:
-                in_time.append(delivery)
-            else:
-                await self._carry_out(delivery, burial, None, started_ms)
-        answers = await self._send(in_time) if in_time else ()
-        now_ms = self._clock.now_ms()
-        for delivery, answer in zip(in_time, answers, strict=True):
-            decision = decide(
-                answer,
-                attempt=delivery.attempts + 1,
-                now_ms=now_ms,
-                deadline_ms=delivery.deadline_ms,
-                expired_code=self.sender.expired_code,
-                spread=self._means.random.random(),
-            )
-            await self._carry_out(delivery, decision, answer, started_ms)
-
-    async def _send(self, deliveries: Sequence[Delivery]) -> Sequence[Answer]:
-        parcels = [
-            Parcel(delivery.entry.event, delivery.body) for delivery in deliveries
-        ]
-        try:
-            return await self.sender.send(parcels)
-        except Exception:  # a bug in a sink must neither lose an event nor stop a lane
-            _logger.exception("delivery.sender_failed", sink_sid=self.sink_sid)
-            answer = Answer(
-                outcome=Outcome.RETRY, code=INTERNAL_TROUBLE, detail="Internal error"
-            )
-            return [answer] * len(deliveries)
-
-    async def _carry_out(
-        self,
-        delivery: Delivery,
-        decision: Decision,
-        answer: Answer | None,
-        started_ms: int,
-    ) -> None:
-        """Write the decision down, and only then count the delivery as settled."""
-        position = delivery.entry.position
-        match decision:
-            case Settle():
-                if delivery.exception is not None:
-                    await self._keep(
-                        lambda: self._log.release(self.sink_sid, [position])
-                    )
-            case RetryAt(due_ms):
-                assert answer is not None
-                exception = exception_of(
-                    delivery,
-                    sink_sid=self.sink_sid,
-                    answer=answer,
-                    due_ms=due_ms,
-                    started_ms=started_ms,
-                )
-                await self._keep(lambda: self._log.hold([exception]))
-                self._retries.watch()
-            case Bury():
-                letter = dead_letter_of(
-                    delivery,
-                    sid=self._means.ids.sid("DL"),
-                    sink_sid=self.sink_sid,
-                    burial=decision,
-                    answer=answer,
-                    started_ms=started_ms,
-                )
-                await self._keep(lambda: self._log.bury([letter]))
-                self._means.on_buried(letter)
-        self._tell(delivery, decision, answer, self._clock.now_ms() - started_ms)
-        if delivery.exception is None:
-            self._settlement.settle(position)
-        else:
-            self._retries.decided()
-
-    async def _keep(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Write until it is kept: what is not written down is not settled."""
-        while True:
-            try:
-                return await write()
-            except StorageFailed as error:
-                self._complain("delivery.write_failed", error)
-                await self._clock.sleep(_STORAGE_PAUSE)
-
-    def _complain(self, what: str, error: StorageFailed) -> None:
-        _logger.error(what, sink_sid=self.sink_sid, error=str(error))
-
-    def _tell(
-        self,
-        delivery: Delivery,
-        decision: Decision,
-        answer: Answer | None,
-        duration_ms: int,
-    ) -> None:
-        """Write the one log line of an attempt."""
-        delivered = isinstance(decision, Settle)
-        write = _logger.debug if delivered else _logger.warning
-        write(
-            "delivery.attempted",
-            sink_sid=self.sink_sid,
-            event_id=delivery.entry.event.id,
-            event_type=delivery.entry.event.type,
-            call_sid=delivery.entry.event.call_sid,
-            attempt=delivery.attempts + (answer is not None),
-            decision=type(decision).__name__.lower(),
-            code=answer.code if answer else self.sender.expired_code,
-            detail=answer.detail if answer else None,
-            http_status=answer.http_status if answer else None,
-            duration_ms=duration_ms,
-        )
+            turn = self._order.turn(delivery)
+            if turn is Turn.GO:
+                taken.append(delivery)
+            elif turn is Turn.WAIT:
+                self._to_wait.append(delivery)
+        return taken

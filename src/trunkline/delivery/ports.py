@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from trunkline.delivery.records import Attempt
 from trunkline.log.records import DeadLetter, DeliveryException, Entry
 from trunkline.sinks.answer import Answer, Parcel
 
@@ -40,6 +41,16 @@ class Log(Protocol):
         """Return exceptions that are due, by due time."""
         ...
 
+    async def postpone(
+        self, sink_sid: str, call: str, position: int, due_ms: int
+    ) -> None:
+        """Let a call's exceptions after a position wait until `due_ms` at least."""
+        ...
+
+    async def waiting_calls(self, sink_sid: str) -> list[tuple[str, int]]:
+        """Return the call and the due time of each exception of a sink."""
+        ...
+
     async def next_due(self, sink_sid: str) -> int | None:
         """Return when the next exception is due."""
         ...
@@ -74,4 +85,16 @@ class Sender(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class Observer(Protocol):
+    """Hears of deliveries as they go; must be quick and never raise."""
+
+    def attempted(self, attempt: Attempt) -> None:
+        """Hear of an attempt, or of a burial without one."""
+        ...
+
+    def buried(self, letter: DeadLetter) -> None:
+        """Hear of a dead letter that is on disk."""
         ...

@@ -1,22 +1,30 @@
-"""A delivery, and the rows that its failures make. Pure."""
+"""A delivery, its attempt, and the rows that failures make. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from trunkline.delivery.decide import Bury
+from trunkline.delivery.decide import Bury, Decision
+from trunkline.events.envelope import Event
 from trunkline.log.records import DeadLetter, DeliveryException, Entry
 from trunkline.sinks.answer import Answer
+
+
+Done = Callable[[int, Decision], None]
+"""Hears of a position and what was decided there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One event owed to one sink, with the exception it failed with before, if any.
 
-    `body` is the rendered CloudEvent; `deadline_ms` is when it is given up.
+    `body` is the rendered CloudEvent; `deadline_ms` is when it is given up; `done`
+    hears the decision once that is on disk.
     """
 
     entry: Entry
     body: bytes
     deadline_ms: int
+    done: Done
     exception: DeliveryException | None = None
 
     @property
@@ -24,9 +32,30 @@ class Delivery:
         """How many attempts were made so far."""
         return self.exception.attempt if self.exception else 0
 
+    @property
+    def call(self) -> str:
+        """The call whose order counts; the event's own id where there is no call."""
+        return self.entry.event.call_sid or self.entry.event.id
+
     def first_ms(self, started_ms: int) -> int:
         """Return when the first attempt was made, `started_ms` if it is this one."""
-        return self.exception.first_ms if self.exception else started_ms
+        return self.exception.first_ms if self.attempts and self.exception else started_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What observers are told of an attempt. `answer` is None where none was made."""
+
+    sink_sid: str
+    account_sid: str
+    event: Event
+    position: int
+    number: int
+    decision: Decision
+    answer: Answer | None
+    started_ms: int
+    duration_ms: int
+    accepted_ms: int
 
 
 def exception_of(
@@ -36,6 +65,7 @@ def exception_of(
     return DeliveryException(
         sink_sid=sink_sid,
         position=delivery.entry.position,
+        call=delivery.call,
         attempt=delivery.attempts + 1,
         due_ms=due_ms,
         deadline_ms=delivery.deadline_ms,
@@ -44,6 +74,25 @@ def exception_of(
         http_status=answer.http_status,
         first_ms=delivery.first_ms(started_ms),
         last_ms=started_ms,
+    )
+
+
+def waiting_behind(
+    delivery: Delivery, *, sink_sid: str, due_ms: int, now_ms: int
+) -> DeliveryException:
+    """Return the row of a delivery that waits for an earlier one of its call."""
+    return DeliveryException(
+        sink_sid=sink_sid,
+        position=delivery.entry.position,
+        call=delivery.call,
+        attempt=0,
+        due_ms=due_ms,
+        deadline_ms=delivery.deadline_ms,
+        code=0,
+        detail="Waits for an earlier event of its call.",
+        http_status=None,
+        first_ms=now_ms,
+        last_ms=now_ms,
     )
 
 
@@ -56,8 +105,12 @@ def dead_letter_of(
     answer: Answer | None,
     started_ms: int,
 ) -> DeadLetter:
-    """Return the row of a delivery that is given up; `answer` is what it died of."""
+    """Return the row of a delivery that is given up; `answer` is what it died of.
+
+    Where it died of its deadline, the last answer that it had is told.
+    """
     event = delivery.entry.event
+    status = delivery.exception.http_status if delivery.exception else None
     return DeadLetter(
         sid=sid,
         sink_sid=sink_sid,
@@ -69,7 +122,8 @@ def dead_letter_of(
         code=burial.code,
         reason=burial.reason,
         attempts=delivery.attempts + (answer is not None),
-        http_status=answer.http_status if answer else None,
+        http_status=answer.http_status if answer else status,
+        last_answer=answer.excerpt.decode("utf-8", "replace") if answer else "",
         first_ms=delivery.first_ms(started_ms),
         last_ms=started_ms,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from trunkline.clock import Clock
+from trunkline.delivery.decide import Decision
 from trunkline.delivery.ports import Log
 from trunkline.errors import StorageFailed
 from trunkline.log.records import DeliveryException, Entry
@@ -54,7 +55,7 @@ class Retries:
             self._waiting = True
             self._start(self._wait_for_due())
 
-    def decided(self) -> None:
+    def decided(self, position: int, decision: Decision) -> None:
         """Hear that one of those taken up was delivered, held again, or buried."""
         self.open -= 1
         if not self.open:

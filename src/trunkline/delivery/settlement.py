@@ -24,5 +24,7 @@ class Settlement:
         """Return the bookmark, where everything up to `read_to` has been taken up."""
         return self._taken[0] - 1 if self._taken else read_to
 
-    def __len__(self) -> int:
-        return len(self._taken)
+    @property
+    def owed(self) -> int:
+        """How many deliveries are owed."""
+        return len(self._taken) - len(self._settled)

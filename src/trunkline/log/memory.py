@@ -2,14 +2,18 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
 
 from trunkline.clock import Clock
 from trunkline.events.envelope import Event
-from trunkline.log.records import DeadLetter, DeliveryException, Entry
+from trunkline.log.records import Again, DeadLetter, DeliveryException, Entry
 
 
 Write = Callable[[sqlite3.Connection], None]
 Then = Callable[[list[int]], None]
+Rows = tuple[str, Sequence[tuple[Any, ...]]]
 Listener = Callable[[Sequence[Entry]], None]
 
 
@@ -44,10 +48,13 @@ class MemoryLog:
         events: Sequence[Event],
         also: Write | None = None,
         then: Then | None = None,
+        rows: Rows | None = None,
     ) -> list[int]:
         """Add events and return their positions."""
         if also is not None:
             also(self._connection or sqlite3.connect(":memory:"))
+        if rows is not None and self._connection is not None:
+            self._connection.executemany(*rows)
         new = []
         for event in events:
             if event.id not in self._positions:
@@ -111,6 +118,20 @@ class MemoryLog:
         )
         return [(e, self._entries[e.position - 1]) for e in due[:limit]]
 
+    async def postpone(
+        self, sink_sid: str, call: str, position: int, due_ms: int
+    ) -> None:
+        """Let a call's exceptions after `position` wait until `due_ms` at least."""
+        for exception in self._of(sink_sid):
+            if exception.call == call and exception.position > position:
+                self._exceptions[sink_sid, exception.position] = replace(
+                    exception, due_ms=max(due_ms, exception.due_ms)
+                )
+
+    async def waiting_calls(self, sink_sid: str) -> list[tuple[str, int]]:
+        """Return the call and the due time of each exception of a sink."""
+        return [(e.call, e.due_ms) for e in self._of(sink_sid)]
+
     async def next_due(self, sink_sid: str) -> int | None:
         """Return when the sink's next exception is due, None if it has none."""
         return min((e.due_ms for e in self._of(sink_sid)), default=None)
@@ -126,6 +147,47 @@ class MemoryLog:
             key = (letter.sink_sid, letter.position)
             self._letters.setdefault(key, letter)
             self._exceptions.pop(key, None)
+
+    async def owe_again(
+        self, letters: Sequence[DeadLetter], now_ms: int, deadline_ms: int
+    ) -> list[str]:
+        """Turn dead letters into exceptions that are due; return the calls of those."""
+        calls = []
+        for letter in letters:
+            key = (letter.sink_sid, letter.position)
+            if key not in self._letters:
+                continue
+            del self._letters[key]
+            self._exceptions[key] = DeliveryException(
+                sink_sid=letter.sink_sid,
+                position=letter.position,
+                call=letter.call_sid or letter.event_id,
+                attempt=0,
+                due_ms=now_ms,
+                deadline_ms=deadline_ms,
+                code=letter.code,
+                detail=letter.reason,
+                http_status=letter.http_status,
+                first_ms=now_ms,
+                last_ms=now_ms,
+            )
+            calls.append(self._exceptions[key].call)
+        return calls
+
+    async def position_before(self, at_ms: int) -> int:
+        """Return the last position that was accepted before a time."""
+        return sum(entry.accepted_ms < at_ms for entry in self._entries)
+
+    async def read_again(self, wanted: Again, after: int, limit: int) -> list[Entry]:
+        """Return up to `limit` of the wanted entries after a position, oldest first."""
+        return [
+            entry
+            for entry in self._entries[after : wanted.upto]
+            if entry.event.account_sid == wanted.account_sid
+            and wanted.from_ms <= entry.accepted_ms < wanted.to_ms
+            and entry.event.type in wanted.types
+            and wanted.call_sid in {None, entry.event.call_sid}
+        ][:limit]
 
     async def is_buried(self, sink_sid: str, position: int) -> bool:
         """Tell whether a delivery became a dead letter."""

@@ -38,13 +38,14 @@ DELETE FROM bookmark WHERE sink_sid = ?;
 -- forget_exceptions: Drop the exceptions of a deleted sink.
 DELETE FROM exception WHERE sink_sid = ?;
 
--- hold: Keep a failed delivery, if it was attempted more often than what is kept.
+-- hold: Keep a failed delivery, if it was attempted more often than what is kept, and
+-- its event was not pruned meanwhile.
 INSERT INTO exception
-    (sink_sid, position, attempt, due_ms, deadline_ms,
+    (sink_sid, position, call, attempt, due_ms, deadline_ms,
      code, detail, http_status, first_ms, last_ms)
-VALUES
-    (:sink_sid, :position, :attempt, :due_ms, :deadline_ms,
-     :code, :detail, :http_status, :first_ms, :last_ms)
+SELECT :sink_sid, :position, :call, :attempt, :due_ms, :deadline_ms,
+       :code, :detail, :http_status, :first_ms, :last_ms
+WHERE EXISTS (SELECT 1 FROM event WHERE position = :position)
 ON CONFLICT (sink_sid, position) DO UPDATE SET
     attempt = excluded.attempt, due_ms = excluded.due_ms, code = excluded.code,
     detail = excluded.detail, http_status = excluded.http_status,
@@ -55,7 +56,7 @@ WHERE excluded.attempt > exception.attempt;
 DELETE FROM exception WHERE sink_sid = ? AND position = ?;
 
 -- due: Exceptions of a sink whose next attempt may start, with their events.
-SELECT e.sink_sid, e.position, e.attempt, e.due_ms, e.deadline_ms,
+SELECT e.sink_sid, e.position, e.call, e.attempt, e.due_ms, e.deadline_ms,
        e.code, e.detail, e.http_status, e.first_ms, e.last_ms,
        event.position, event.accepted_ms, event.id, event.account_sid,
        event.type, event.source, event.time, event.call_sid, event.data
@@ -64,6 +65,14 @@ WHERE e.sink_sid = :sink_sid AND e.due_ms <= :now_ms
   AND (e.due_ms, e.position) > (:after_due_ms, :after_position)
 ORDER BY e.due_ms, e.position
 LIMIT :limit;
+
+-- postpone: Let later exceptions of a call wait until an earlier one is due again.
+UPDATE exception SET due_ms = :due_ms
+WHERE sink_sid = :sink_sid AND call = :call AND position > :position
+  AND due_ms < :due_ms;
+
+-- waiting_calls: The call and due time of each exception of a sink.
+SELECT call, due_ms FROM exception WHERE sink_sid = ?;
 
 -- next_due: When the next exception of a sink is due.
 SELECT min(due_ms) FROM exception WHERE sink_sid = ?;
@@ -76,10 +85,10 @@ SELECT position FROM dead_letter WHERE sink_sid = :sink_sid AND position > :afte
 -- bury: Keep a dead letter; the same delivery is buried once.
 INSERT INTO dead_letter
     (sid, sink_sid, position, account_sid, event_id, event_type, call_sid,
-     code, reason, attempts, http_status, first_ms, last_ms)
+     code, reason, attempts, http_status, last_answer, first_ms, last_ms)
 VALUES
     (:sid, :sink_sid, :position, :account_sid, :event_id, :event_type, :call_sid,
-     :code, :reason, :attempts, :http_status, :first_ms, :last_ms)
+     :code, :reason, :attempts, :http_status, :last_answer, :first_ms, :last_ms)
 ON CONFLICT (sink_sid, position) DO NOTHING;
 
 -- is_buried: Whether a delivery became a dead letter.
@@ -87,5 +96,38 @@ SELECT 1 FROM dead_letter WHERE sink_sid = ? AND position = ?;
 
 -- dead_letters: Dead letters of a sink, oldest first.
 SELECT sid, sink_sid, position, account_sid, event_id, event_type, call_sid,
-       code, reason, attempts, http_status, first_ms, last_ms
+       code, reason, attempts, http_status, last_answer, first_ms, last_ms
 FROM dead_letter WHERE sink_sid = ? ORDER BY position;
+
+-- owe_again: Make an exception that is due of a dead letter whose event is still here.
+INSERT INTO exception
+    (sink_sid, position, call, attempt, due_ms, deadline_ms,
+     code, detail, http_status, first_ms, last_ms)
+SELECT letter.sink_sid, letter.position,
+       CASE letter.call_sid WHEN '' THEN letter.event_id ELSE letter.call_sid END,
+       0, :now_ms, :deadline_ms, letter.code, letter.reason, letter.http_status,
+       :now_ms, :now_ms
+FROM dead_letter AS letter JOIN event ON event.position = letter.position
+WHERE letter.sid = :sid
+ON CONFLICT (sink_sid, position) DO NOTHING
+RETURNING call;
+
+-- raise_letter: Drop a dead letter that is owed again.
+DELETE FROM dead_letter WHERE sid = ?;
+
+-- accepted_from: When the first event at or after a position was accepted.
+SELECT accepted_ms FROM event WHERE position >= ? ORDER BY position LIMIT 1;
+
+-- first_position: The oldest position that is kept.
+SELECT min(position) FROM event;
+
+-- read_again: Events of one account to be replayed, oldest first.
+SELECT position, accepted_ms,
+       id, account_sid, type, source, time, call_sid, data
+FROM event
+WHERE account_sid = :account_sid AND position > :after AND position <= :upto
+  AND accepted_ms >= :from_ms AND accepted_ms < :to_ms
+  AND type IN (SELECT value FROM json_each(:types))
+  AND (:call_sid IS NULL OR call_sid = :call_sid)
+ORDER BY position
+LIMIT :limit;

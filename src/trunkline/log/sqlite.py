@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -11,11 +12,12 @@ from trunkline.clock import Clock
 from trunkline.database import queries
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
-from trunkline.log.records import DeadLetter, DeliveryException, Entry
+from trunkline.log.records import Again, DeadLetter, DeliveryException, Entry
 
 
 Write = Callable[[sqlite3.Connection], None]
 Then = Callable[[list[int]], None]
+Rows = tuple[str, Sequence[tuple[Any, ...]]]
 Listener = Callable[[Sequence[Entry]], None]
 
 _SQL = queries.load("trunkline.log", "queries.sql")
@@ -46,11 +48,14 @@ class SqliteLog:
         events: Sequence[Event],
         also: Write | None = None,
         then: Then | None = None,
+        rows: Rows | None = None,
     ) -> list[int]:
         """Add events and return their positions, once they are synced.
 
         An event whose id is in the log already keeps its first position and is not
-        added again. `also` is written in the same transaction, or neither is. `then`
+        added again. `also` is written, and `rows` are inserted, in the same transaction,
+        or nothing is; `rows` must not fail but with the disk, for all who share the
+        job would fail with them. `then`
         is told the positions before any listener hears of the events.
         """
         loop = asyncio.get_running_loop()
@@ -60,7 +65,7 @@ class SqliteLog:
         if alone or not isinstance(appending, _Appending) or not appending.joinable:
             appending = _Appending(self, self._clock.now_ms(), also, then)
             self._database.submit(appending)
-        appending.add(events, future)
+        appending.add(events, rows, future)
         return await future
 
     async def read(
@@ -127,9 +132,31 @@ class SqliteLog:
         }
         return await self._database.read(
             lambda connection: [
-                (_exception(row[:10]), _entry(row[10:]))
+                (_exception(row[:11]), _entry(row[11:]))
                 for row in connection.execute(_SQL["due"], parameters)
             ]
+        )
+
+    async def postpone(
+        self, sink_sid: str, call: str, position: int, due_ms: int
+    ) -> None:
+        """Let a call's exceptions after `position` wait until `due_ms` at least."""
+        parameters = {
+            "sink_sid": sink_sid,
+            "call": call,
+            "position": position,
+            "due_ms": due_ms,
+        }
+        await self._database.write(
+            lambda connection: _many(connection, _SQL["postpone"], [parameters])
+        )
+
+    async def waiting_calls(self, sink_sid: str) -> list[tuple[str, int]]:
+        """Return the call and the due time of each exception of a sink."""
+        return await self._database.read(
+            lambda connection: connection.execute(
+                _SQL["waiting_calls"], (sink_sid,)
+            ).fetchall()
         )
 
     async def next_due(self, sink_sid: str) -> int | None:
@@ -160,6 +187,51 @@ class SqliteLog:
             connection.executemany(_SQL["release"], keys)
 
         await self._database.write(work)
+
+    async def owe_again(
+        self, letters: Sequence[DeadLetter], now_ms: int, deadline_ms: int
+    ) -> list[str]:
+        """Turn dead letters into exceptions that are due; return the calls of those.
+
+        A letter whose event is not kept any more stays what it is.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            calls = []
+            for letter in letters:
+                parameters = {
+                    "sid": letter.sid,
+                    "now_ms": now_ms,
+                    "deadline_ms": deadline_ms,
+                }
+                row = connection.execute(_SQL["owe_again"], parameters).fetchone()
+                if row is not None:
+                    connection.execute(_SQL["raise_letter"], (letter.sid,))
+                    calls.append(row[0])
+            return calls
+
+        return await self._database.write(work)
+
+    async def position_before(self, at_ms: int) -> int:
+        """Return the last position that was accepted before a time."""
+        return await self._database.read(
+            lambda connection: _position_before(connection, at_ms)
+        )
+
+    async def read_again(self, wanted: Again, after: int, limit: int) -> list[Entry]:
+        """Return up to `limit` of the wanted entries after a position, oldest first."""
+        parameters = {
+            **msgspec.structs.asdict(wanted),
+            "types": json.dumps(wanted.types),
+            "after": after,
+            "limit": limit,
+        }
+        return await self._database.read(
+            lambda connection: [
+                _entry(row)
+                for row in connection.execute(_SQL["read_again"], parameters)
+            ]
+        )
 
     async def is_buried(self, sink_sid: str, position: int) -> bool:
         """Tell whether a delivery became a dead letter."""
@@ -211,16 +283,26 @@ class _Appending:
         self._also = also
         self._then = then
         self._events: list[Event] = []
+        self._inserts: dict[str, list[tuple[Any, ...]]] = {}
         self._waiting: list[tuple[asyncio.Future[list[int]], int]] = []
         self.joinable = also is None and then is None
 
-    def add(self, events: Sequence[Event], future: asyncio.Future[list[int]]) -> None:
+    def add(
+        self,
+        events: Sequence[Event],
+        rows: Rows | None,
+        future: asyncio.Future[list[int]],
+    ) -> None:
         self._events += events
+        if rows is not None:
+            self._inserts.setdefault(rows[0], []).extend(rows[1])
         self._waiting.append((future, len(events)))
 
     def run(self, connection: sqlite3.Connection) -> None:
         if self._also is not None:
             self._also(connection)
+        for statement, inserted in self._inserts.items():
+            connection.executemany(statement, inserted)
         first = _head(connection) + 1
         accepted_ms = self._accepted_ms
         rows = [
@@ -275,6 +357,20 @@ def _head(connection: sqlite3.Connection) -> int:
 def _position_of(connection: sqlite3.Connection, event_id: str) -> int:
     position: int = connection.execute(_SQL["position_of"], (event_id,)).fetchone()[0]
     return position
+
+
+def _position_before(connection: sqlite3.Connection, at_ms: int) -> int:
+    """Search by halves: times grow with positions, and need no index of their own."""
+    low: int = connection.execute(_SQL["first_position"]).fetchone()[0] or 1
+    high = _head(connection) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(_SQL["accepted_from"], (middle,)).fetchone()
+        if row is None or row[0] >= at_ms:
+            high = middle
+        else:
+            low = middle + 1
+    return low - 1
 
 
 def _many(connection: sqlite3.Connection, sql: str, rows: Sequence[object]) -> None:

@@ -10,6 +10,7 @@ from trunkline.database import queries
 from trunkline.database.file import Database
 from trunkline.events.catalogue import SinkType
 from trunkline.streams import subscriptions
+from trunkline.streams.policy import DeliveryPolicy
 from trunkline.streams.routing import Route
 from trunkline.streams.sinks import Sink, SinkStatus
 from trunkline.streams.store import Stored
@@ -42,6 +43,7 @@ class SqliteStreams:
             "created_ms": sink.created_ms,
             "updated_ms": sink.updated_ms,
             "test_id": sink.test_id,
+            "policy": msgspec.json.encode(sink.policy).decode(),
         }
 
         def work(connection: sqlite3.Connection) -> None:
@@ -132,6 +134,7 @@ def _sink(row: dict[str, Any]) -> Sink:
     row["configuration"] = msgspec.json.decode(row["configuration"])
     row["status"] = SinkStatus(row["status"])
     row["live"] = bool(row["live"])
+    row["policy"] = msgspec.json.decode(row["policy"], type=DeliveryPolicy)
     return Sink(**row)
 
 

@@ -1,19 +1,19 @@
 -- sinks: Every sink.
 SELECT sid, account_sid, description, sink_type, configuration, status, live,
-       created_ms, updated_ms, test_id
+       created_ms, updated_ms, test_id, policy
 FROM sink;
 
 -- save_sink: Add a sink, or put it in the place of its former self.
 INSERT INTO sink
     (sid, account_sid, description, sink_type, configuration, status, live,
-     created_ms, updated_ms, test_id)
+     created_ms, updated_ms, test_id, policy)
 VALUES
     (:sid, :account_sid, :description, :sink_type, :configuration, :status, :live,
-     :created_ms, :updated_ms, :test_id)
+     :created_ms, :updated_ms, :test_id, :policy)
 ON CONFLICT (sid) DO UPDATE SET
     description = excluded.description, status = excluded.status,
     live = excluded.live, updated_ms = excluded.updated_ms,
-    test_id = excluded.test_id;
+    test_id = excluded.test_id, policy = excluded.policy;
 
 -- delete_sink: Drop a sink.
 DELETE FROM sink WHERE sid = ?;

@@ -14,6 +14,7 @@ from trunkline.events.catalogue import EventType
 from trunkline.events.ids import Ids
 from trunkline.streams import sinks, subscriptions
 from trunkline.streams.directory import Delivery, Directory
+from trunkline.streams.policy import DeliveryPolicy
 from trunkline.streams.sinks import MAX_SINKS, Sink
 from trunkline.streams.store import StreamStore
 from trunkline.streams.subscriptions import (
@@ -85,6 +86,14 @@ class Registry:
             sink = self.directory.sink(account_sid, sid)
             now_ms = self._clock.now_ms()
             return await self._save_sink(sinks.describe(sink, description, now_ms))
+
+    async def set_policy(
+        self, account_sid: str, sid: str, policy: DeliveryPolicy
+    ) -> Sink:
+        """Have a sink delivered to by another policy."""
+        async with self._lock:
+            sink = self.directory.sink(account_sid, sid)
+            return await self._save_sink(replace(sink, policy=policy))
 
     async def delete_sink(self, account_sid: str, sid: str) -> None:
         """Delete a sink and drop its queued events. Raises Refused 91007 if in use."""

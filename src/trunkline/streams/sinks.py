@@ -12,6 +12,7 @@ from trunkline.errors import Refused
 from trunkline.events.catalogue import SinkType
 from trunkline.streams import configuration as configurations
 from trunkline.streams.descriptions import flaw
+from trunkline.streams.policy import DEFAULT, DeliveryPolicy
 
 
 MAX_SINKS = 100
@@ -45,7 +46,7 @@ class Sink:
 
     `configuration` is shown as it is here. `live` is true from the first time that
     the sink was active, for good: a live sink can be subscribed and gets events.
-    `test_id` is the id of its newest test.
+    `test_id` is the id of its newest test; `policy` is how it is delivered to.
     """
 
     sid: str
@@ -58,6 +59,7 @@ class Sink:
     created_ms: int
     updated_ms: int
     test_id: str | None = None
+    policy: DeliveryPolicy = DEFAULT
 
 
 _FIRST = {

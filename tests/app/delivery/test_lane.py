@@ -1,179 +1,28 @@
-"""Delivery as a whole: log, routes, lanes; the sink is a double of the `Sender` port."""
-
-import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from random import Random
+"""What a lane does with events: deliver, retry, give up, catch up, go on."""
 
 import msgspec
-import pytest
 
-from trunkline.delivery.dispatcher import Dispatcher
-from trunkline.delivery.lane import QUEUE_LIMIT, Means, Policy
-from trunkline.events import catalogue, test_event
+from tests.app.delivery.stage import (
+    ACCOUNT,
+    DOWN,
+    GONE,
+    HOUR,
+    OTHER_SINK,
+    SINK,
+    Stage,
+    breathe,
+    event,
+    ids,
+    route,
+    staged,
+)
+from trunkline.delivery.lane import QUEUE_LIMIT
+from trunkline.events import test_event
 from trunkline.events.envelope import Event
-from trunkline.events.ids import Ids
 from trunkline.log.memory import MemoryLog
 from trunkline.log.records import DeadLetter
-from trunkline.sinks.answer import DELIVERED, Answer, Outcome, Parcel
-from trunkline.streams.routing import Route, Routes
-from trunkline.streams.sinks import Sink, SinkStatus
+from trunkline.sinks.answer import DELIVERED, Answer
 from trunkline.testing import ManualClock
-
-
-ACCOUNT = "AC" + "1" * 32
-SINK = "DG" + "1" * 32
-OTHER_SINK = "DG" + "2" * 32
-RINGING = catalogue.progress_type("ringing")
-HOUR = 3600
-
-DOWN = Answer(outcome=Outcome.RETRY, code=91306, detail="HTTP 500", http_status=500)
-GONE = Answer(outcome=Outcome.DISCARD, code=91305, detail="HTTP 404", http_status=404)
-
-
-class SinkDouble:
-    """Notes what it is sent, and answers as the test says."""
-
-    def __init__(self) -> None:
-        self.max_events = 1
-        self.max_bytes = 65_536
-        self.expired_code = 91303
-        self.answer: Callable[[str], Answer] = lambda _: DELIVERED
-        self.got: list[str] = []
-        self.bodies: list[bytes] = []
-        self.calls = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def send(self, parcels: Sequence[Parcel]) -> Sequence[Answer]:
-        self.calls += 1
-        await self.gate.wait()
-        self.got += [parcel.event.id for parcel in parcels]
-        self.bodies += [parcel.body for parcel in parcels]
-        return [self.answer(parcel.event.id) for parcel in parcels]
-
-    async def close(self) -> None:
-        pass
-
-
-class Stage:
-    """Everything from the log down, with sinks that the test plays."""
-
-    def __init__(
-        self, log: MemoryLog, clock: ManualClock, tasks: asyncio.TaskGroup
-    ) -> None:
-        self.log = log
-        self.clock = clock
-        self.buried: list[DeadLetter] = []
-        self.sinks = {SINK: SinkDouble(), OTHER_SINK: SinkDouble()}
-        means = Means(
-            log=log,
-            routes=Routes(),
-            clock=clock,
-            ids=Ids(clock.now_ms, os.urandom),
-            random=Random(1),
-            tasks=tasks,
-            schema_host="https://events-schemas.twilio.com",
-            on_buried=self.buried.append,
-        )
-        self.dispatcher = Dispatcher(
-            means, lambda sink: self.sinks[sink.sid], Policy(concurrency=4)
-        )
-        log.on_append(self.dispatcher.appended)
-
-    def open(self, sid: str = SINK) -> SinkDouble:
-        self.dispatcher.open_sink(sink(sid))
-        return self.sinks[sid]
-
-    def subscribe(self, sid: str = SINK, version: int = 2, after: int = 0) -> None:
-        self.dispatcher.set_routes(sid, [route(sid, version, after)])
-
-    async def settled(self) -> None:
-        """Wait until nothing is under way; time stands still meanwhile."""
-        for _ in range(20_000):
-            await asyncio.sleep(0)
-            if self.dispatcher.idle:
-                return
-        raise AssertionError("not settled")
-
-    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
-        for _ in range(round(seconds / step)):
-            self.clock.advance(step)
-            await breathe()
-
-
-@asynccontextmanager
-async def staged(log: MemoryLog, clock: ManualClock) -> AsyncIterator[Stage]:
-    async with asyncio.TaskGroup() as tasks:
-        stage = Stage(log, clock, tasks)
-        yield stage
-        await stage.dispatcher.stop(0)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def log(clock: ManualClock) -> MemoryLog:
-    return MemoryLog(clock)
-
-
-@pytest.fixture
-async def stage(log: MemoryLog, clock: ManualClock) -> AsyncIterator[Stage]:
-    async with staged(log, clock) as stage:
-        await stage.dispatcher.start()
-        yield stage
-
-
-def sink(sid: str) -> Sink:
-    return Sink(
-        sid=sid,
-        account_sid=ACCOUNT,
-        description="test",
-        sink_type=catalogue.SinkType.WEBHOOK,
-        configuration={"destination": "http://127.0.0.1/"},
-        status=SinkStatus.ACTIVE,
-        live=True,
-        created_ms=0,
-        updated_ms=0,
-    )
-
-
-def route(
-    sid: str, version: int = 2, after: int = 0, until: int | None = None
-) -> Route:
-    return Route(
-        account_sid=ACCOUNT,
-        type=RINGING,
-        sink_sid=sid,
-        version=version,
-        from_position=after,
-        until_position=until,
-    )
-
-
-def event(number: int) -> Event:
-    return Event(
-        id=f"VW{number:032x}",
-        account_sid=ACCOUNT,
-        type=RINGING,
-        source="/source",
-        time="2026-01-01T00:00:00.000Z",
-        call_sid="CA" + "1" * 32,
-        data=b"{}",
-    )
-
-
-def ids(numbers: Sequence[int]) -> list[str]:
-    return [event(number).id for number in numbers]
-
-
-async def breathe() -> None:
-    for _ in range(30):
-        await asyncio.sleep(0)
 
 
 async def test_an_event_reaches_the_sink_that_subscribed_to_it(stage: Stage) -> None:
@@ -303,7 +152,7 @@ async def test_a_test_event_is_given_up_after_five_minutes(stage: Stage) -> None
 
     await stage.pass_time(301)
 
-    [letter] = stage.buried
+    [letter] = stage.letters
     assert letter.event_id == sink_test(1).id
     assert letter.last_ms - letter.first_ms <= 300_000
 
@@ -319,7 +168,7 @@ async def test_a_newer_test_makes_the_older_void(stage: Stage) -> None:
     await stage.pass_time(10)
 
     assert webhook.got == [sink_test(1).id, sink_test(2).id]
-    assert stage.buried == []
+    assert stage.letters == []
 
 
 async def test_a_failing_event_does_not_hold_back_later_ones(stage: Stage) -> None:

@@ -28,7 +28,7 @@ def test_the_bookmark_never_passes_an_unsettled_position(
         assert bookmark >= before
         assert bookmark == (min(owed) - 1 if owed else positions[-1])
         before = bookmark
-    assert len(settlement) == 0
+    assert settlement.owed == 0
 
 
 def test_with_nothing_owed_the_bookmark_is_as_far_as_was_read() -> None:

@@ -1,0 +1,349 @@
+"""What is dropped when its time is over, and what becomes of deliveries of it."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from trunkline.database.file import Database
+from trunkline.events import catalogue
+from trunkline.events.catalogue import SinkType
+from trunkline.events.envelope import Event
+from trunkline.events.ids import Ids
+from trunkline.log.records import DeadLetter, DeliveryException
+from trunkline.log.retention import Retention
+from trunkline.log.search import SqliteSearch
+from trunkline.log.sqlite import SqliteLog
+from trunkline.storage.pruning import PruningStore
+from trunkline.storage.streams import SqliteStreams
+from trunkline.streams.sinks import Sink, SinkStatus
+from trunkline.streams.subscriptions import Choice, Subscription
+from trunkline.testing import ManualClock
+
+
+ACCOUNT = "AC" + "1" * 32
+SINK = "DG" + "1" * 32
+RINGING = catalogue.progress_type("ringing")
+ANSWERED = catalogue.progress_type("answered")
+DAY = 86_400
+
+
+@dataclass
+class Rig:
+    database: Database
+    clock: ManualClock
+    log: SqliteLog
+    store: PruningStore
+    lost: list[DeadLetter] = field(default_factory=list)
+
+    def retention(self, *, days: int = 7, max_bytes: int = 0) -> Retention:
+        return Retention(
+            self.store,
+            self.clock,
+            days=days,
+            call_days=30,
+            max_bytes=max_bytes,
+            on_lost=self.lost.extend,
+        )
+
+    async def prune(self, *, days: int = 7, max_bytes: int = 0) -> None:
+        # The pauses between pieces are on a clock that stands still.
+        clock, self.clock = self.clock, _Hurried(self.clock.now_ms())
+        await self.retention(days=days, max_bytes=max_bytes).prune()
+        self.clock = clock
+
+    async def append(self, *numbers: int, type_: str = RINGING, size: int = 2) -> None:
+        await self.log.append(
+            [
+                Event(
+                    id=f"VW{number:032x}",
+                    account_sid=ACCOUNT,
+                    type=type_,
+                    source="/source",
+                    time="2026-01-01T00:00:00.000Z",
+                    call_sid="CA1",
+                    data=b"{%b}" % (b" " * (size - 2)),
+                )
+                for number in numbers
+            ]
+        )
+
+    async def subscribe(self, sink_sid: str = SINK, type_: str = RINGING) -> None:
+        streams = SqliteStreams(self.database)
+        sink = Sink(
+            sid=sink_sid,
+            account_sid=ACCOUNT,
+            description="",
+            sink_type=SinkType.WEBHOOK,
+            configuration={},
+            status=SinkStatus.ACTIVE,
+            live=True,
+            created_ms=0,
+            updated_ms=0,
+        )
+        await streams.save_sink(sink, lambda _: None)
+        subscription = Subscription(
+            sid="DF" + sink_sid[2:],
+            account_sid=ACCOUNT,
+            sink_sid=sink_sid,
+            description="",
+            created_ms=0,
+            updated_ms=0,
+        )
+        await streams.save_subscription(
+            subscription,
+            opened=[Choice(type_, 1)],
+            closed=(),
+            then=lambda _: None,
+        )
+
+    def search(self) -> SqliteSearch:
+        return SqliteSearch(self.database)
+
+    async def kept(self) -> list[int]:
+        entries = await self.log.read(ACCOUNT, [RINGING, ANSWERED], 0, 10**9, 10**6)
+        return [entry.position for entry in entries]
+
+    async def dead(self, sink_sid: str = SINK) -> list[int]:
+        return [letter.position for letter in await self.log.dead_letters(sink_sid)]
+
+
+class _Hurried(ManualClock):
+    async def sleep(self, seconds: float) -> None:
+        return
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    database = Database(tmp_path / "log.db")
+    await database.open()
+    clock = ManualClock()
+    log = SqliteLog(database, clock)
+    await log.open()
+    ids = Ids(clock.now_ms, os.urandom)
+    yield Rig(database, clock, log, PruningStore(database, clock, ids))
+    await database.close()
+
+
+def waiting(position: int, sink_sid: str = SINK) -> DeliveryException:
+    return DeliveryException(
+        sink_sid=sink_sid,
+        position=position,
+        call="CA1",
+        attempt=2,
+        due_ms=1,
+        deadline_ms=2,
+        code=91306,
+        detail="HTTP 500",
+        http_status=500,
+        first_ms=5,
+        last_ms=6,
+    )
+
+
+async def test_events_go_when_they_are_older_than_the_retention(rig: Rig) -> None:
+    await rig.append(1, 2)
+    rig.clock.advance(4 * DAY)
+    await rig.append(3)
+    rig.clock.advance(4 * DAY)
+
+    await rig.prune()
+
+    assert await rig.kept() == [3]
+    assert rig.lost == []
+
+
+async def test_many_events_go_in_pieces(rig: Rig) -> None:
+    await rig.append(*range(1, 1300))
+    rig.clock.advance(8 * DAY)
+
+    await rig.prune()
+
+    assert await rig.kept() == []
+
+
+async def test_positions_go_on_after_all_was_pruned(rig: Rig) -> None:
+    await rig.append(1, 2)
+    rig.clock.advance(8 * DAY)
+    await rig.prune()
+
+    await rig.append(3)
+
+    assert await rig.kept() == [3]
+
+
+async def test_a_delivery_that_was_owed_becomes_a_dead_letter(rig: Rig) -> None:
+    await rig.subscribe()
+    await rig.append(1, 2, 3)
+    await rig.log.move_bookmarks({SINK: 1})
+    rig.clock.advance(8 * DAY)
+
+    await rig.prune()
+
+    assert await rig.kept() == []
+    assert await rig.dead() == [2, 3]
+    assert [letter.position for letter in rig.lost] == [2, 3]
+    letter = rig.lost[0]
+    assert (letter.code, letter.attempts, letter.http_status) == (91303, 0, None)
+    assert letter.reason == (
+        "Its event was dropped from the log before it could be delivered."
+    )
+
+
+async def test_what_no_sink_wanted_goes_without_a_dead_letter(rig: Rig) -> None:
+    await rig.append(1)  # before the subscription
+    await rig.subscribe()
+    await rig.append(2, type_=ANSWERED)
+    rig.clock.advance(8 * DAY)
+
+    await rig.prune()
+
+    assert await rig.kept() == []
+    assert rig.lost == []
+
+
+async def test_a_dead_letter_stays_the_one_it_is(rig: Rig) -> None:
+    await rig.subscribe()
+    await rig.append(1)
+    rig.clock.advance(8 * DAY)
+    await rig.prune()
+    first = await rig.log.dead_letters(SINK)
+    await rig.prune()
+
+    assert await rig.log.dead_letters(SINK) == first
+
+
+async def test_an_event_stays_while_a_delivery_waits_for_its_next_attempt(
+    rig: Rig,
+) -> None:
+    await rig.subscribe()
+    await rig.append(1, 2, 3)
+    await rig.log.hold([waiting(2)])
+    await rig.log.move_bookmarks({SINK: 3})
+    rig.clock.advance(8 * DAY)
+
+    await rig.prune()
+    assert await rig.kept() == [2]
+    await rig.log.release(SINK, [2])
+    await rig.prune()
+
+    assert await rig.kept() == []
+    assert rig.lost == []
+
+
+async def test_above_the_size_the_oldest_events_go_whatever_waits(rig: Rig) -> None:
+    await rig.subscribe()
+    await rig.append(*range(1, 1501), size=4000)
+    await rig.log.hold([waiting(1), waiting(1500)])
+    await rig.log.move_bookmarks({SINK: 2})
+    size = await rig.store.used_bytes()
+
+    await rig.prune(max_bytes=size // 2)
+
+    kept = await rig.kept()
+    assert await rig.store.used_bytes() <= size // 2
+    assert kept == list(range(kept[0], 1501))
+    # Position 2 was settled; 1 was waiting, those from 3 on were queued.
+    lost = [1, *range(3, kept[0])]
+    assert sorted(letter.position for letter in rig.lost) == lost
+    assert rig.lost[0].attempts == 2
+    due = await rig.log.due(SINK, 10, (0, 0), 10)
+    assert [exception.position for exception, _ in due] == [1500]
+
+
+async def test_what_fails_after_its_event_is_gone_does_not_wait_for_ever(
+    rig: Rig,
+) -> None:
+    await rig.subscribe()
+    await rig.append(1)
+    await rig.prune(max_bytes=1)
+    await rig.append(2)
+    await rig.log.hold([waiting(1), waiting(2)])
+
+    await rig.prune(max_bytes=10**9)
+
+    due = await rig.log.due(SINK, 10, (0, 0), 10)
+    assert [exception.position for exception, _ in due] == [2]
+    assert await rig.search().waiting() == {SINK: 1}
+    assert await rig.dead() == [1]
+
+
+async def test_what_was_lost_to_the_size_can_be_seen_for_a_day(rig: Rig) -> None:
+    await rig.subscribe()
+    await rig.append(1)
+    await rig.prune(max_bytes=1)
+    rig.clock.advance(DAY - 1)
+    await rig.prune(max_bytes=1)
+    assert await rig.dead() == [1]
+    rig.clock.advance(2)
+
+    await rig.prune(max_bytes=1)
+
+    assert await rig.dead() == []
+
+
+async def test_within_the_size_nothing_goes(rig: Rig) -> None:
+    await rig.append(1, 2)
+
+    await rig.prune(max_bytes=10**9)
+
+    assert await rig.kept() == [1, 2]
+
+
+async def test_a_size_that_events_do_not_fill_ends_the_pruning(rig: Rig) -> None:
+    await rig.append(1, 2)
+
+    await rig.prune(max_bytes=1)
+
+    assert await rig.kept() == []
+
+
+async def test_dead_letters_go_when_they_are_older_than_the_retention(
+    rig: Rig,
+) -> None:
+    await rig.subscribe()
+    await rig.append(1)
+    rig.clock.advance(8 * DAY)
+    await rig.prune()
+    rig.clock.advance(6 * DAY)
+    await rig.prune()
+    assert await rig.dead() == [1]
+    rig.clock.advance(2 * DAY)
+
+    await rig.prune()
+
+    assert await rig.dead() == []
+
+
+async def test_calls_go_thirty_days_after_their_end(rig: Rig) -> None:
+    def add(sid: str, over: int, ended_day: int | None) -> None:
+        ended = "null" if ended_day is None else str(ended_day * DAY * 1000)
+        bodies.append((sid, ACCOUNT, 0, over, None, f'{{"ended_ms":{ended}}}'))
+
+    bodies: list[tuple[object, ...]] = []
+    add("CA1", 1, 10)
+    add("CA2", 1, 20)
+    add("CA3", 0, None)
+    await rig.database.write(
+        lambda connection: [
+            connection.executemany(
+                "INSERT INTO call VALUES (?, ?, ?, ?, ?, ?)", bodies
+            ),
+            connection.executemany(
+                "INSERT INTO call_event (call_sid, body) VALUES (?, '')",
+                [("CA1",), ("CA2",), ("CA1",)],
+            ),
+        ]
+    )
+
+    assert await rig.store.prune_calls(15 * DAY * 1000, 100) == 1
+
+    left = await rig.database.read(
+        lambda connection: (
+            connection.execute("SELECT sid FROM call ORDER BY sid").fetchall(),
+            connection.execute("SELECT call_sid FROM call_event").fetchall(),
+        )
+    )
+    assert left == ([("CA2",), ("CA3",)], [("CA2",)])
