@@ -47,8 +47,7 @@ def render(event: Event, version: int, schema_host: str = SCHEMA_HOST) -> bytes:
     head, middle = _constant_parts(event.type, version, schema_host)
     source, event_id = event.source, event.id
     if event.type == TEST_EVENT_TYPE:
-        # As Twilio does it: the id is the account's, so it is not unique.
-        source, event_id = TEST_EVENT_SOURCE, event.account_sid
+        source, event_id = TEST_EVENT_SOURCE, shown_id(event)
     return b"".join(
         (
             head,
@@ -62,6 +61,14 @@ def render(event: Event, version: int, schema_host: str = SCHEMA_HOST) -> bytes:
             b"}",
         )
     )
+
+
+def shown_id(event: Event) -> str:
+    """Return the id that the CloudEvent has.
+
+    A test event has that of its account, as with Twilio: it is not unique.
+    """
+    return event.account_sid if event.type == TEST_EVENT_TYPE else event.id
 
 
 # More than there are types times versions; one process has one schema host.

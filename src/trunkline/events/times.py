@@ -36,7 +36,12 @@ def iso_seconds(at_ms: int) -> str:
 
 def rfc2822(at_ms: int) -> str:
     """Return RFC 2822 with `+0000`, e.g. `Fri, 30 Jan 2026 20:00:00 +0000`."""
-    return format_datetime(datetime.fromtimestamp(at_ms // 1000, UTC))
+    return _rfc2822_second(at_ms // 1000)
+
+
+@lru_cache(maxsize=64)
+def _rfc2822_second(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def parse_iso(text: str) -> int | None:

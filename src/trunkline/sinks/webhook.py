@@ -8,7 +8,6 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 import structlog
@@ -19,6 +18,7 @@ from trunkline.outgoing.client import Reason, Request, Response, SendFailed
 from trunkline.outgoing.urls import DEFAULT_PORTS, InvalidUrl, split
 from trunkline.signing import body_hash, sign_url
 from trunkline.sinks.answer import Answer, Level, Outcome, Parcel
+from trunkline.sinks.http import HttpClient
 from trunkline.sinks.retry_after import retry_after_ms
 
 
@@ -208,14 +208,6 @@ def read_failure(failure: SendFailed) -> Answer:
     )
 
 
-class Sender(Protocol):
-    """What the sink needs of an HTTP client."""
-
-    async def send(self, request: Request) -> Response:
-        """Return the answer to a request, or raise SendFailed."""
-        ...
-
-
 class WebhookSink:
     """One sink's way out. Lives as long as the sink; the client is shared.
 
@@ -233,7 +225,7 @@ class WebhookSink:
         method: str,
         batch_events: bool,
         auth_token: str,
-        client: Sender,
+        client: HttpClient,
         clock: Clock,
         sign_with_userinfo: bool = False,
     ) -> None:

@@ -1,0 +1,1 @@
+"""What the Kinesis sink needs of AWS: whose name it acts in, where, and what is said."""
