@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from trunkline.capture.calls.answers import Answer, Attempt
+from trunkline.api.call_operations import CallBody
+from trunkline.capture.calls.answers import Answer, Attempt, Problem
 from trunkline.capture.calls.call import Call
 from trunkline.capture.calls.call_event import CallEvent
 from trunkline.capture.calls.parameters import API_VERSION, Parameters
@@ -26,7 +27,7 @@ _SUBRESOURCES = {
 _NEW_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def call_resource(call: Call) -> dict[str, Any]:
+def call_resource(call: Call) -> CallBody:
     """Return a call's resource. Every value is text, or null where unknown."""
     path = f"/{API_VERSION}/Accounts/{call.account_sid}/Calls/{call.sid}"
     started_ms, ended_ms = call.started_ms, call.ended_ms
@@ -79,12 +80,10 @@ def call_event_resource(event: CallEvent) -> dict[str, Any]:
         },
         "response": None if event.answer is None else _response(event.answer),
     }
-    if event.problem is not None:
-        item["error"] = {
-            "code": event.problem.code,
-            "level": event.problem.level,
-            "message": event.problem.message,
-        }
+    problems = [_problem(each) for each in (event.problem, *event.warnings) if each]
+    if problems:
+        item["error"], *warnings = problems
+        item |= {"warnings": warnings} if warnings else {}
     if event.attempts:
         item["attempts"] = [_attempt(attempt) for attempt in event.attempts]
     return item
@@ -114,6 +113,14 @@ def _response(answer: Answer) -> dict[str, Any]:
         "content_type": answer.content_type,
         "response_body": answer.body.decode("utf-8", errors="replace"),
         "date_created": rfc2822(answer.completed_ms),
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "level": problem.level,
+        "message": problem.message,
     }
 
 

@@ -1,55 +1,42 @@
 """The Calls API: `/2010-04-01/Accounts/{AC}/Calls` (spec call-progress 2, 9, 10)."""
 
-import json
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from trunkline.accounts import Accounts
-from trunkline.api import call_filters, pages_2010
+from trunkline.api import call_filters, call_operations, pages_2010
 from trunkline.api.auth import account_of
 from trunkline.api.call_resource import call_event_resource, call_resource
 from trunkline.api.errors import not_found
 from trunkline.api.forms import Form, read_form
+from trunkline.api.operations import Resource
+from trunkline.api.pages_2010 import Key, Neighbours, Page
 from trunkline.api.urls import base_url
 from trunkline.capture.calls import targets
 from trunkline.capture.calls.answers import Answer
 from trunkline.capture.calls.call import Call, CallFilters
 from trunkline.capture.calls.call_event import CallEvent
 from trunkline.capture.calls.parameters import API_VERSION
-from trunkline.capture.calls.progress import EndedBy, State
 from trunkline.capture.calls.switchboard import Switchboard
 from trunkline.clock import Clock
 from trunkline.errors import Refused
 from trunkline.events.ids import canonical
 
 
-# What a call event shows of a request to this API.
-_SHOWN_FIELDS = (
-    "To",
-    "From",
-    "Url",
-    "Method",
-    "Twiml",
-    "ApplicationSid",
-    "Timeout",
-    "Status",
-    "StatusCallback",
-    "StatusCallbackEvent",
-    "StatusCallbackMethod",
-)
-_URL_FIELDS = frozenset({"Url", "StatusCallback"})
+# What a call event shows of a request: every field, URLs without secrets, and of
+# fields that are secrets only that they were there.
+_URL_FIELD = re.compile(r"Url$|Callback$")
+_SECRET_FIELD = re.compile(r"Password|Secret|Token|Auth", re.IGNORECASE)
+_SHOWN_FIELD_LENGTH = 4000
 
 _WRONG_STATE = "Call is not in a state in which this can be done"
-_LEAVABLE = {
-    "canceled": frozenset({State.QUEUED, State.INITIATED, State.RINGING}),
-    "completed": frozenset(
-        {State.QUEUED, State.INITIATED, State.RINGING, State.IN_PROGRESS}
-    ),
-}
 
 
 class Calls(Protocol):
@@ -60,19 +47,25 @@ class Calls(Protocol):
         ...
 
     async def find(
-        self, account_sid: str, filters: CallFilters, *, offset: int, limit: int
+        self,
+        account_sid: str,
+        filters: CallFilters,
+        *,
+        limit: int,
+        offset: int = 0,
+        edge: tuple[int, str] | None = None,
+        newer: bool = False,
     ) -> list[Call]:
-        """Return calls of an account that pass the filters, newest first."""
+        """Return calls of an account that pass the filters, newest first.
+
+        With `edge`, only those older than it, or the newer ones, oldest first.
+        """
         ...
 
     async def events(
         self, call_sid: str, *, offset: int, limit: int
     ) -> list[CallEvent]:
         """Return the requests of a call's life, oldest first."""
-        ...
-
-    async def record(self, call_sid: str, event: CallEvent) -> None:
-        """Record a request of a call's life."""
         ...
 
     async def delete(self, sid: str) -> bool:
@@ -87,17 +80,17 @@ def routes(
     calls: Calls,
     clock: Clock,
     public_url: str | None,
-) -> list[Route]:
+) -> list[BaseRoute]:
     """Return the routes of the Calls API."""
     api = _CallsApi(accounts, switchboard, calls, clock, public_url)
     root = f"/{API_VERSION}/Accounts/{{account_sid}}/Calls"
     return [
-        Route(f"{root}.json", api.create, methods=["POST"]),
-        Route(f"{root}.json", api.find, methods=["GET"]),
-        Route(f"{root}/{{call_sid}}.json", api.fetch, methods=["GET"]),
-        Route(f"{root}/{{call_sid}}.json", api.update, methods=["POST"]),
-        Route(f"{root}/{{call_sid}}.json", api.delete, methods=["DELETE"]),
-        Route(f"{root}/{{call_sid}}/Events.json", api.events, methods=["GET"]),
+        Resource(f"{root}.json", {"GET": api.find, "POST": api.create}),
+        Resource(
+            f"{root}/{{call_sid}}.json",
+            {"GET": api.fetch, "POST": api.update, "DELETE": api.delete},
+        ),
+        Resource(f"{root}/{{call_sid}}/Events.json", {"GET": api.events}),
     ]
 
 
@@ -116,6 +109,7 @@ class _CallsApi:
         self._clock = clock
         self._public_url = public_url
 
+    @call_operations.CREATE
     async def create(self, request: Request) -> Response:
         account_sid = self._account_sid(request)
         form = await read_form(request)
@@ -127,36 +121,64 @@ class _CallsApi:
         )
         # Dialled once the answer is written: the client knows the SID first.
         dial = BackgroundTask(self._switchboard.dial, call)
-        return JSONResponse(call_resource(call), 201, background=dial)
+        body = _json(call_resource(call))
+        return Response(body, 201, media_type="application/json", background=dial)
 
+    @call_operations.FIND
     async def find(self, request: Request) -> Response:
         account_sid = self._account_sid(request)
         page = pages_2010.page_of(request)
         filters = call_filters.filters_of(request.query_params)
         calls = await self._calls.find(
-            account_sid, filters, offset=page.offset, limit=page.wanted
+            account_sid,
+            filters,
+            limit=page.wanted,
+            offset=page.offset,
+            edge=page.after,
         )
+        neighbours = await self._neighbours(account_sid, filters, page, calls)
         items = [call_resource(call) for call in calls]
-        return JSONResponse(pages_2010.answer(request, page, "calls", items))
+        answer = pages_2010.answer(request, page, "calls", items, neighbours)
+        return JSONResponse(answer)
 
+    async def _neighbours(
+        self, account_sid: str, filters: CallFilters, page: Page, calls: Sequence[Call]
+    ) -> Neighbours:
+        following = _key(calls[page.size - 1]) if len(calls) > page.size else None
+        if not page.number or not calls:
+            return Neighbours(following)
+        newer = await self._calls.find(
+            account_sid, filters, limit=page.wanted, edge=_key(calls[0]), newer=True
+        )
+        previous = _key(newer[page.size]) if len(newer) > page.size else None
+        return Neighbours(following, previous)
+
+    @call_operations.FETCH
     async def fetch(self, request: Request) -> Response:
         return JSONResponse(call_resource(await self._call(request)))
 
+    @call_operations.UPDATE
     async def update(self, request: Request) -> Response:
         call = await self._call(request)
         form = await read_form(request)
         started_ms = self._clock.now_ms()
-        updated = await self._updated(request, call, form)
-        event = self._record(request, form, 200, updated, started_ms)
-        await self._calls.record(updated.sid, event)
+        updated = await self._switchboard.update(
+            call.sid,
+            form,
+            lambda after: self._record(request, form, 200, after, started_ms),
+        )
+        if updated is None:
+            raise not_found(request.url.path)
         return JSONResponse(call_resource(updated))
 
+    @call_operations.DELETE
     async def delete(self, request: Request) -> Response:
         call = await self._call(request)
         if not await self._calls.delete(call.sid):
             raise Refused(21220, 400, _WRONG_STATE)
         return Response(status_code=204)
 
+    @call_operations.EVENTS
     async def events(self, request: Request) -> Response:
         call = await self._call(request)
         page = pages_2010.page_of(request)
@@ -180,27 +202,6 @@ class _CallsApi:
             raise not_found(request.url.path)
         return call
 
-    async def _updated(self, request: Request, call: Call, form: Form) -> Call:
-        """Do what an update asks for, and return the call after it."""
-        status = form.one("Status") or None
-        url = form.one("StatusCallback") or None
-        method = form.one("StatusCallbackMethod") or None
-        _refuse_new_twiml(call, form)
-        if status is not None and status not in _LEAVABLE:
-            raise Refused(21200, 400, "Status must be canceled or completed")
-        if method not in {None, "GET", "POST"}:
-            raise Refused(21200, 400, "StatusCallbackMethod must be GET or POST")
-        if status is not None and call.state not in _LEAVABLE[status]:
-            raise Refused(21220, 400, _WRONG_STATE)
-        updated: Call | None = call
-        if url is not None or method is not None:
-            updated = await self._switchboard.set_callback(call.sid, url, method)
-        if status is not None:
-            updated = await self._switchboard.end(call.sid, EndedBy.API)
-        if updated is None:
-            raise not_found(request.url.path)
-        return updated
-
     def _record(
         self, request: Request, form: Form, status: int, call: Call, started_ms: int
     ) -> CallEvent:
@@ -209,11 +210,7 @@ class _CallsApi:
         return CallEvent(
             method=request.method,
             url=base_url(request, self._public_url) + request.url.path,
-            parameters=tuple(
-                (name, targets.shown(value) if name in _URL_FIELDS else value)
-                for name in _SHOWN_FIELDS
-                for value in form.all(name)
-            ),
+            parameters=tuple((name, _shown(name, value)) for name, value in form),
             answer=Answer(
                 status=status,
                 duration_ms=now_ms - started_ms,
@@ -224,15 +221,16 @@ class _CallsApi:
         )
 
 
-def _refuse_new_twiml(call: Call, form: Form) -> None:
-    """Refuse new instructions: calls do not run TwiML yet."""
-    given = [name for name in ("Url", "Twiml") if form.one(name)]
-    if given and call.state is not State.IN_PROGRESS:
-        raise Refused(21220, 400, _WRONG_STATE)
-    if given:
-        message = f"A call cannot be given new instructions yet ({', '.join(given)})"
-        raise Refused(21200, 400, message)
+def _shown(name: str, value: str) -> str:
+    if _SECRET_FIELD.search(name):
+        return "***"
+    value = targets.shown(value) if _URL_FIELD.search(name) else value
+    return value[:_SHOWN_FIELD_LENGTH]
 
 
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _key(call: Call) -> Key:
+    return call.created_ms, call.sid
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode(value)

@@ -4,18 +4,29 @@ Spec event-streams 3. Bodies with `type` and `title` make recent Twilio clients 
 another exception, so they are never sent.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trunkline.errors import Refused
+from trunkline.api.operations import json_answer
+from trunkline.errors import Refused, StorageFailed
 
 
 _MORE_INFO = "https://www.twilio.com/docs/errors/{}"
 _API_PREFIX = "/v1"
 _READ_ONLY = ("/v1/Types", "/v1/Schemas")
+
+# Headers that only some errors have.
+_HEADERS = {
+    401: {"WWW-Authenticate": 'Basic realm="Trunkline"'},
+    503: {"Retry-After": "5"},
+}
 
 # A message shows no more of a path than a reader needs to recognise it.
 _SHOWN_PATH = 300
@@ -29,22 +40,48 @@ def not_found(path: str) -> Refused:
     return Refused(20404, 404, f"The requested resource {shown} was not found")
 
 
-async def refused(_request: Request, error: Exception) -> JSONResponse:
+class ErrorBody(msgspec.Struct, frozen=True):
+    """Why a request was refused."""
+
+    code: int
+    message: str
+    more_info: str
+    status: int
+
+
+async def refused(_request: Request, error: Exception) -> Response:
     """Answer a `Refused`."""
     assert isinstance(error, Refused)
     return _answer(error)
 
 
-async def http_error(request: Request, error: Exception) -> JSONResponse:
+async def http_error(request: Request, error: Exception) -> Response:
     """Answer what the router refuses: no such path (404), no such method (405)."""
     assert isinstance(error, HTTPException)
     path = str(request.scope["path"])
     if error.status_code == 404:  # noqa: PLR2004 (HTTP's own number)
         return _answer(not_found(path))
-    code = 91203 if path.startswith(_READ_ONLY) else 20004
-    answer = _answer(Refused(code, 405, "Method not allowed"))
+    answer = _answer(
+        Refused(91203, 405, "Method not allowed")
+        if path.startswith(_READ_ONLY)
+        else Refused(20004, 405, "Method not allowed")
+    )
     answer.headers.update(error.headers or {})
     return answer
+
+
+async def storage_failed(request: Request, error: Exception) -> Response:
+    """Answer where the disk did not keep a write: nothing was accepted, try again."""
+    _log.error("write_not_stored", path=request.scope["path"], error=str(error))
+    return _answer(Refused(20503, 503, "Service unavailable"))
+
+
+HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    Refused: refused,
+    StorageFailed: storage_failed,
+    HTTPException: http_error,
+}
+"""Who answers which error."""
 
 
 class LastResort:
@@ -74,13 +111,11 @@ class LastResort:
             await answer(scope, receive, send)
 
 
-def _answer(error: Refused) -> JSONResponse:
-    body = {
-        "code": error.code,
-        "message": error.message,
-        "more_info": _MORE_INFO.format(error.code),
-        "status": error.status,
-    }
-    challenge = {"WWW-Authenticate": 'Basic realm="Trunkline"'}
-    unauthorised = error.status == 401  # noqa: PLR2004 (HTTP's own number)
-    return JSONResponse(body, error.status, challenge if unauthorised else None)
+def _answer(error: Refused) -> Response:
+    body = ErrorBody(
+        code=error.code,
+        message=error.message,
+        more_info=_MORE_INFO.format(error.code),
+        status=error.status,
+    )
+    return json_answer(body, error.status, _HEADERS.get(error.status))

@@ -1,6 +1,7 @@
 """Form bodies: the only kind of body that the API reads (spec event-streams 2.1)."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_plus
 
 from starlette.requests import Request
@@ -11,6 +12,9 @@ from trunkline.errors import Refused
 # Far above any request of the API (TwiML, the largest field, has 4,000 characters);
 # small enough that a thousand such requests at once fit in memory.
 MAX_BODY_BYTES = 256 * 1024
+
+# A form of that size takes a slow phone a few seconds.
+BODY_TIMEOUT_S = 30
 
 # A subscription to all types has twelve.
 MAX_FIELDS = 1000
@@ -25,6 +29,10 @@ class Form:
         self._values: dict[str, list[str]] = {}
         for name, value in fields:
             self._values.setdefault(name, []).append(value)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Give every field with each of its values, names as they first came."""
+        return ((name, value) for name, all_ in self._values.items() for value in all_)
 
     def one(self, name: str) -> str | None:
         """Return the first value of a field, None where it was not sent."""
@@ -46,13 +54,13 @@ class Form:
 async def read_form(request: Request) -> Form:
     """Return the form that a request carries; empty where its body is anything else.
 
-    Raises Refused: 20413 (413) for a body over the limit, 20001 (400) for too many
-    fields and for text that is not UTF-8.
+    Raises Refused: 20413 (413) and 20408 (408) for a body that is too large or too
+    slow, 20001 (400) for too many fields and for text that is not UTF-8.
     """
     kind = request.headers.get("content-type", "").partition(";")[0]
     if kind.strip().lower() != _FORM:
         return Form()
-    return parse_form(await _read_body(request))
+    return parse_form(await read_body(request))
 
 
 def parse_form(body: bytes) -> Form:
@@ -79,12 +87,23 @@ def _text(encoded: bytes) -> str:
     return unquote_plus(encoded.decode("utf-8"), errors="strict")
 
 
-async def _read_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """Return a request's body.
+
+    Raises Refused: 20413 (413) where it is over the limit, 20408 (408) where it has
+    not come within `BODY_TIMEOUT_S`.
+    """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise Refused(
-                20413, 413, f"Request body is larger than {MAX_BODY_BYTES} bytes"
-            )
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise Refused(
+                        20413,
+                        413,
+                        f"Request body is larger than {MAX_BODY_BYTES} bytes",
+                    )
+    except TimeoutError:
+        raise Refused(20408, 408, "Request body did not come in time") from None
     return bytes(body)

@@ -9,12 +9,14 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypedDict, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import Meta
 
 from trunkline.api.forms import Form
+from trunkline.api.operations import Parameter
 from trunkline.errors import Refused
 
 
@@ -34,11 +36,46 @@ class Order(NamedTuple, Generic[T]):
     key_type: Any
 
 
+class PageMeta(TypedDict):
+    """Where a page is in its list; `key` names the array beside it."""
+
+    page: int
+    page_size: int
+    first_page_url: str
+    previous_page_url: str | None
+    url: str
+    next_page_url: str | None
+    key: str
+
+
 class Page(NamedTuple, Generic[T]):
     """The items of one page, and the `meta` that goes with them."""
 
     items: Sequence[T]
-    meta: dict[str, object]
+    meta: PageMeta
+
+
+PAGING = (
+    Parameter(
+        name="PageSize",
+        about="Items of a page.",
+        type=Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE)],
+    ),
+    Parameter(
+        name="Page",
+        about="Number of the page; a token decides in its place.",
+        type=Annotated[int, Meta(ge=0)],
+    ),
+    Parameter(name="PageToken", about="Where the page begins; made by the server."),
+)
+
+
+def list_of(name: str, item: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Return the type of a list's body, whose array is called `name`."""
+    items: Any = list[item]  # type: ignore[valid-type]
+    return msgspec.defstruct(
+        f"{item.__name__}List", [(name, items), ("meta", PageMeta)], frozen=True
+    )
 
 
 def page_of(
@@ -75,17 +112,17 @@ def page_of(
 
     before = max(0, start - size)
     after = start + size
-    meta = {
-        "page": page,
-        "page_size": size,
-        "first_page_url": address(0, 0),
-        "previous_page_url": (
+    meta = PageMeta(
+        page=page,
+        page_size=size,
+        first_page_url=address(0, 0),
+        previous_page_url=(
             address(page - 1 if before else 0, before) if page > 0 else None
         ),
-        "url": address(page, start),
-        "next_page_url": address(page + 1, after) if after < len(items) else None,
-        "key": name,
-    }
+        url=address(page, start),
+        next_page_url=address(page + 1, after) if after < len(items) else None,
+        key=name,
+    )
     return Page(items[start:after], meta)
 
 

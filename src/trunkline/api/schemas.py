@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from trunkline.api.errors import not_found
+from trunkline.api.operations import operation
 from trunkline.events import catalogue
 from trunkline.events.envelope import SCHEMA_HOST
 from trunkline.events.schemas import SCHEMAS, document
@@ -18,6 +19,12 @@ def routes(schema_base_url: str | None) -> list[BaseRoute]:
     """Return the routes of the documents; the setting is their host in `$id`."""
     host = schema_base_url or SCHEMA_HOST
 
+    @operation(
+        "Fetch a JSON Schema document",
+        answers={200: dict[str, object]},
+        errors=(404,),
+        public=True,
+    )
     async def fetch(request: Request) -> Response:
         path = request.scope["path"]
         schema_id, version = path.split("/")[-2:]

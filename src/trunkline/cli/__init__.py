@@ -3,8 +3,10 @@
 import click
 
 from trunkline import __version__
+from trunkline.cli.accounts import accounts, keys
 from trunkline.cli.credentials import credentials
 from trunkline.cli.demo import demo
+from trunkline.cli.dev_cert import dev_cert
 from trunkline.cli.serve import serve
 
 
@@ -16,4 +18,7 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(credentials)
+main.add_command(accounts)
+main.add_command(keys)
 main.add_command(demo)
+main.add_command(dev_cert)

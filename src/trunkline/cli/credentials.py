@@ -32,12 +32,9 @@ def credentials(form: str, **options: Any) -> None:
         account, key = read_first(data_dir / DATABASE_FILE)
     except DataFolderUnusable as error:
         raise click.ClickException(str(error)) from None
-    values = {
-        "account_sid": account.sid,
-        "auth_token": account.auth_token,
-        "api_key_sid": key.sid,
-        "api_key_secret": key.secret,
-    }
+    values = {"account_sid": account.sid, "auth_token": account.auth_token}
+    if key is not None:
+        values |= {"api_key_sid": key.sid, "api_key_secret": key.secret}
     if form == "json":
         click.echo(json.dumps(values, indent=2))
         return

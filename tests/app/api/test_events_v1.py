@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+import requests
 from tests.app.site import Raw, Site, twilio_client
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
@@ -100,6 +101,12 @@ def test_the_nine_types_are_listed_in_order(client: Client) -> None:
     assert {row.status for row in types} == {"available", "deprecated"}
     assert types[0].type == SDK
     assert types[0].date_created == datetime(2025, 10, 8, 7, 17, 2, tzinfo=UTC)
+
+
+def test_a_type_is_fetched_by_the_client(client: Client) -> None:
+    fetched = client.events.v1.event_types(OLD_RINGING).fetch()
+    assert (fetched.type, fetched.status) == (OLD_RINGING, "deprecated")
+    assert fetched.date_updated == datetime(2025, 10, 8, 7, 17, 2, tzinfo=UTC)
 
 
 def test_types_are_found_by_schema(client: Client) -> None:
@@ -397,5 +404,5 @@ def test_the_health_page_needs_no_credentials(raw: Raw) -> None:
 @pytest.mark.parametrize(
     "path", ["/v4/EndpointEvents", "/v3/EndpointMetrics", "/voice-sdk/x"]
 )
-def test_voice_sdk_paths_go_to_the_gateway(raw: Raw, path: str) -> None:
-    assert raw("POST", path, "{}").text == "gateway"
+def test_voice_sdk_paths_go_to_the_gateway(site: Site, path: str) -> None:
+    assert requests.post(site.url + path, "{}", timeout=10).text == "gateway"

@@ -5,11 +5,15 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
-from starlette.requests import ClientDisconnect
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from trunkline.api.errors import LastResort, not_found
+from trunkline.api.errors import HANDLERS, LastResort, not_found
+from trunkline.errors import StorageFailed
 
 
 SCOPE = {"type": "http", "method": "GET", "path": "/v1/Sinks", "headers": []}
@@ -65,3 +69,32 @@ def test_a_path_is_shown_without_its_version() -> None:
     message = "The requested resource /Sinks/DG1 was not found"
     assert not_found("/v1/Sinks/DG1").message == message
     assert len(not_found("/v1/" + "x" * 5000).message) < 400
+
+
+async def test_a_write_that_was_not_kept_is_told_to_come_again() -> None:
+    async def failing(_request: Request) -> Response:
+        raise StorageFailed("disk full")
+
+    app = Starlette(
+        routes=[Route("/v1/Sinks", failing, methods=["POST"])],
+        exception_handlers=HANDLERS,
+    )
+    sent: list[Any] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    with capture_logs() as lines:
+        await app({**SCOPE, "method": "POST"}, receive, send)
+    start, body = sent
+    assert start["status"] == 503
+    assert (b"retry-after", b"5") in start["headers"]
+    assert json.loads(body["body"]) == {
+        "code": 20503,
+        "message": "Service unavailable",
+        "more_info": "https://www.twilio.com/docs/errors/20503",
+        "status": 503,
+    }
+    assert [(line["event"], line["error"]) for line in lines] == [
+        ("write_not_stored", "disk full")
+    ]

@@ -1,11 +1,16 @@
 """Form bodies."""
 
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
+from trunkline.api import forms
 from trunkline.api.forms import Form, parse_form
 from trunkline.errors import Refused
 
@@ -52,3 +57,19 @@ def test_any_bytes_are_a_form_or_are_refused(body: bytes) -> None:
     else:
         return
     assert (refusal.code, refusal.status) == (20001, 400)
+
+
+async def test_a_body_that_never_ends_is_waited_for_no_longer_than_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forms, "BODY_TIMEOUT_S", 0)
+
+    async def silence() -> MutableMapping[str, Any]:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    kind = (b"content-type", b"application/x-www-form-urlencoded")
+    request = Request({"type": "http", "method": "POST", "headers": [kind]}, silence)
+    with pytest.raises(Refused) as refusal:
+        await forms.read_form(request)
+    assert (refusal.value.code, refusal.value.status) == (20408, 408)

@@ -3,12 +3,13 @@
 import re
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from trunkline.api.events_v1 import views
-from trunkline.api.events_v1.services import Services, resource
-from trunkline.api.paging import Order
+from trunkline.api.events_v1 import resources, views
+from trunkline.api.events_v1.services import Services
+from trunkline.api.operations import Resource, json_answer, operation
+from trunkline.api.paging import PAGING, Order, list_of
 from trunkline.errors import Refused
 from trunkline.events.schemas import SCHEMAS
 from trunkline.streams.directory import NotFound
@@ -29,10 +30,17 @@ def routes(services: Services) -> list[BaseRoute]:
             raise NotFound
         return found
 
-    async def fetch(request: Request) -> JSONResponse:
-        return JSONResponse(views.schema(schema_id(request), services.base(request)))
+    @operation("Fetch a schema", answers={200: resources.Schema}, errors=(404,))
+    async def fetch(request: Request) -> Response:
+        return json_answer(views.schema(schema_id(request), services.base(request)))
 
-    async def list_versions(request: Request) -> JSONResponse:
+    @operation(
+        "List the versions of a schema",
+        query=PAGING,
+        answers={200: list_of("schema_versions", resources.SchemaVersion)},
+        errors=(404,),
+    )
+    async def list_versions(request: Request) -> Response:
         found = schema_id(request)
         return services.listing(
             request,
@@ -44,7 +52,12 @@ def routes(services: Services) -> list[BaseRoute]:
             name="schema_versions",
         )
 
-    async def fetch_version(request: Request) -> JSONResponse:
+    @operation(
+        "Fetch a version of a schema",
+        answers={200: resources.SchemaVersion},
+        errors=(400, 404),
+    )
+    async def fetch_version(request: Request) -> Response:
         found = schema_id(request)
         number = request.path_params["version"]
         if not _INTEGER.fullmatch(number):
@@ -52,14 +65,14 @@ def routes(services: Services) -> list[BaseRoute]:
         version = {str(version): version for version in SCHEMAS[found]}.get(number)
         if version is None:
             raise NotFound
-        return JSONResponse(
+        return json_answer(
             views.schema_version(
                 found, version, services.base(request), services.schema_base_url
             )
         )
 
     return [
-        resource("/v1/Schemas/{id}", {"GET": fetch}),
-        resource("/v1/Schemas/{id}/Versions", {"GET": list_versions}),
-        resource("/v1/Schemas/{id}/Versions/{version}", {"GET": fetch_version}),
+        Resource("/v1/Schemas/{id}", {"GET": fetch}),
+        Resource("/v1/Schemas/{id}/Versions", {"GET": list_versions}),
+        Resource("/v1/Schemas/{id}/Versions/{version}", {"GET": fetch_version}),
     ]

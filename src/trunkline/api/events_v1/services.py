@@ -1,16 +1,16 @@
 """What every resource of Events v1 needs."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
 from trunkline.accounts import Account, Accounts
 from trunkline.api.auth import account_of
 from trunkline.api.forms import parse_form
+from trunkline.api.operations import json_answer
 from trunkline.api.paging import Order, page_of
 from trunkline.api.urls import base_url
 from trunkline.streams.directory import Directory
@@ -18,8 +18,6 @@ from trunkline.streams.registry import Registry
 
 
 T = TypeVar("T")
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +50,11 @@ class Services:
         request: Request,
         items: Sequence[T],
         order: Order[T],
-        view: Callable[[T, str], dict[str, object]],
+        view: Callable[[T, str], object],
         *,
         name: str,
         filters: Sequence[str] = (),
-    ) -> JSONResponse:
+    ) -> Response:
         """Answer with one page of `items`, each shown by `view`.
 
         `name` is the key of the array; `filters` name the query parameters that chose
@@ -74,23 +72,12 @@ class Services:
             name=name,
         )
         shown = [view(item, base) for item in page.items]
-        return JSONResponse({name: shown, "meta": page.meta})
+        return json_answer({name: shown, "meta": page.meta})
 
 
-def resource(path: str, handlers: Mapping[str, Handler]) -> Route:
-    """Return the route of a path: one handler for each method."""
-
-    async def handle(request: Request) -> Response:
-        # A HEAD is a GET whose body the server leaves out.
-        method = "GET" if request.method == "HEAD" else request.method
-        return await handlers[method](request)
-
-    return Route(path, handle, methods=list(handlers))
-
-
-def created(body: dict[str, object]) -> JSONResponse:
+def created(body: object) -> Response:
     """Answer 201."""
-    return JSONResponse(body, 201)
+    return json_answer(body, 201)
 
 
 def deleted() -> Response:
