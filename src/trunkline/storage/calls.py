@@ -18,6 +18,9 @@ from trunkline.database.file import Database
 
 _SQL = queries.load("trunkline.storage", "calls.sql")
 
+# Later than any call.
+_FOREVER_MS = 2**62
+
 _encode = msgspec.json.Encoder().encode
 _call = msgspec.json.Decoder(Call).decode
 _callback = msgspec.json.Decoder(Callback).decode
@@ -41,6 +44,14 @@ class CallStore:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(_SQL["add_call"], _row(call))
             _add_event(connection, call.sid, event)
+
+        await self._database.write(work)
+
+    async def adopt(self, call: Call) -> None:
+        """Keep a call that an engine has found; nothing, if it is kept already."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_SQL["adopt_call"], _row(call))
 
         await self._database.write(work)
 
@@ -69,19 +80,43 @@ class CallStore:
         """Return a call."""
         return await self._database.read(lambda connection: _find(connection, sid))
 
+    async def several(self, sids: Sequence[str]) -> list[Call]:
+        """Return the calls of those SIDs that there are, in that order."""
+
+        def work(connection: sqlite3.Connection) -> list[Call]:
+            found = (_find(connection, sid) for sid in sids)
+            return [call for call in found if call is not None]
+
+        return await self._database.read(work)
+
     async def find(
-        self, account_sid: str, filters: CallFilters, *, offset: int, limit: int
+        self,
+        account_sid: str,
+        filters: CallFilters,
+        *,
+        limit: int,
+        offset: int = 0,
+        edge: tuple[int, str] | None = None,
+        newer: bool = False,
     ) -> list[Call]:
-        """Return calls of an account that pass the filters, newest first."""
+        """Return calls of an account that pass the filters, from `offset` on.
+
+        With `edge`, which is when a call was made and its SID, only those older than
+        that one, or the newer ones. Newest first; newer ones oldest first.
+        """
+        edge_ms, edge_sid = edge or ((0, "") if newer else (_FOREVER_MS, ""))
         parameters = {
             **msgspec.structs.asdict(filters),
             "account_sid": account_sid,
+            "edge_ms": edge_ms,
+            "edge_sid": edge_sid,
             "offset": offset,
             "limit": limit,
         }
+        sql = _SQL["list_newer" if newer else "list"]
         return await self._database.read(
             lambda connection: [
-                _call(body) for (body,) in connection.execute(_SQL["list"], parameters)
+                _call(body) for (body,) in connection.execute(sql, parameters)
             ]
         )
 
@@ -126,6 +161,45 @@ class CallStore:
 
         return await self._database.write(work)
 
+    async def register(
+        self, call: Call, leg: str | None, event: CallEvent
+    ) -> tuple[Call | None, bool]:
+        """Keep a call that was made elsewhere, and the request that told of it.
+
+        Where its SID, or the name `leg` that its account has for it, is taken, nothing
+        is kept. Returns the call of that SID or name, and whether it is new; no call
+        where they are two calls'.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[Call | None, bool]:
+            known = _find(connection, call.sid)
+            if leg is not None:
+                key = (call.account_sid, leg)
+                row = connection.execute(_SQL["leg"], key).fetchone()
+                named = _find(connection, row[0]) if row else None
+                if known is not None and named != known:
+                    return None, False
+                known = named
+            if known is not None:
+                return known, False
+            connection.execute(_SQL["add_call"], _row(call))
+            if leg is not None:
+                row = (call.account_sid, leg, call.sid)
+                connection.execute(_SQL["name_leg"], row)
+            _add_event(connection, call.sid, event)
+            return call, True
+
+        return await self._database.write(work)
+
+    async def sid_of_leg(self, account_sid: str, leg: str) -> str | None:
+        """Return the SID of the call for which an account has that name."""
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            row = connection.execute(_SQL["leg"], (account_sid, leg)).fetchone()
+            return row[0] if row else None
+
+        return await self._database.read(work)
+
     async def waiting(self, after: int, limit: int) -> list[Waiting]:
         """Return places numbered above `after`, in order, without their callbacks."""
         return await self._database.read(
@@ -163,7 +237,7 @@ def _change(
     before = _find(connection, sid)
     if before is None:
         return None
-    after, callback = step(before)
+    after, callback, event, legs = step(before)
     if after is not before:
         connection.execute(_SQL["change_call"], _row(after))
     if callback is not None:
@@ -172,6 +246,10 @@ def _change(
         number = connection.execute(_SQL["add_callback"], row).lastrowid
         assert number is not None
         owed.append(Waiting(number, sid, host, callback))
+    for leg in legs:
+        connection.execute(_SQL["add_call"], _row(leg))
+    if event is not None:
+        _add_event(connection, sid, event)
     return before, after
 
 

@@ -2,6 +2,11 @@
 INSERT INTO call (sid, account_sid, created_ms, over, limit_ms, body)
 VALUES (:sid, :account_sid, :created_ms, :over, :limit_ms, :body);
 
+-- adopt_call: Keep a call, unless it is kept already.
+INSERT INTO call (sid, account_sid, created_ms, over, limit_ms, body)
+VALUES (:sid, :account_sid, :created_ms, :over, :limit_ms, :body)
+ON CONFLICT (sid) DO NOTHING;
+
 -- change_call: Store what a call has become; a call that is over stays as it is.
 UPDATE call SET over = :over, limit_ms = :limit_ms, body = :body
 WHERE sid = :sid AND over = 0;
@@ -16,28 +21,38 @@ WHERE over = 0 AND sid > ? ORDER BY sid LIMIT ?;
 -- overdue: Calls that have rung, or lasted, for as long as they may.
 SELECT sid FROM call WHERE over = 0 AND limit_ms <= ? ORDER BY limit_ms LIMIT ?;
 
--- list: Calls of an account that pass the filters, newest first.
-SELECT body FROM call
-WHERE account_sid = :account_sid
-  AND (:to IS NULL OR json_extract(body, '$.to') = :to)
-  AND (:from_ IS NULL OR json_extract(body, '$.from') = :from_)
-  AND (:parent_call_sid IS NULL
-       OR json_extract(body, '$.parent_call_sid') = :parent_call_sid)
-  AND (:status IS NULL OR :status = CASE
-         WHEN json_extract(body, '$.state') IS NULL THEN 'queued'
-         WHEN json_extract(body, '$.state') <> 'initiated' THEN json_extract(body, '$.state')
-         WHEN json_extract(body, '$.direction') = 'outbound-api' THEN 'queued'
-         ELSE 'ringing' END)
-  AND (:started_from IS NULL OR :started_from <= coalesce(
-         json_extract(body, '$.answered_ms'), json_extract(body, '$.dialled_ms')))
-  AND (:started_before IS NULL OR :started_before > coalesce(
-         json_extract(body, '$.answered_ms'), json_extract(body, '$.dialled_ms')))
-  AND (:ended_from IS NULL OR :ended_from <= json_extract(body, '$.ended_ms')
-         AND json_extract(body, '$.state') = 'completed')
-  AND (:ended_before IS NULL OR :ended_before > json_extract(body, '$.ended_ms')
-         AND json_extract(body, '$.state') = 'completed')
-ORDER BY created_ms DESC, sid DESC
-LIMIT :limit OFFSET :offset;
+-- list: Calls of an account that pass the filters and are older than one, newest first.
+SELECT body FROM call_as_listed
+WHERE account_sid = :account_sid AND (created_ms, sid) < (:edge_ms, :edge_sid)
+  AND (:to IS NULL OR "to" = :to)
+  AND (:from_ IS NULL OR "from" = :from_)
+  AND (:parent_call_sid IS NULL OR parent_call_sid = :parent_call_sid)
+  AND (:status IS NULL OR status = :status)
+  AND (:started_from IS NULL OR started_ms >= :started_from)
+  AND (:started_before IS NULL OR started_ms < :started_before)
+  AND (:ended_from IS NULL OR completed_ms >= :ended_from)
+  AND (:ended_before IS NULL OR completed_ms < :ended_before)
+ORDER BY created_ms DESC, sid DESC LIMIT :limit OFFSET :offset;
+
+-- list_newer: Calls of an account that pass the filters and are newer, oldest first.
+SELECT body FROM call_as_listed
+WHERE account_sid = :account_sid AND (created_ms, sid) > (:edge_ms, :edge_sid)
+  AND (:to IS NULL OR "to" = :to)
+  AND (:from_ IS NULL OR "from" = :from_)
+  AND (:parent_call_sid IS NULL OR parent_call_sid = :parent_call_sid)
+  AND (:status IS NULL OR status = :status)
+  AND (:started_from IS NULL OR started_ms >= :started_from)
+  AND (:started_before IS NULL OR started_ms < :started_before)
+  AND (:ended_from IS NULL OR completed_ms >= :ended_from)
+  AND (:ended_before IS NULL OR completed_ms < :ended_before)
+ORDER BY created_ms, sid LIMIT :limit OFFSET :offset;
+
+-- name_leg: Say how others call a call, unless that name is taken.
+INSERT INTO call_leg (account_sid, leg, call_sid) VALUES (?, ?, ?)
+ON CONFLICT (account_sid, leg) DO NOTHING;
+
+-- leg: The call that others call so.
+SELECT call_sid FROM call_leg WHERE account_sid = ? AND leg = ?;
 
 -- delete_call: Remove a call that is over.
 DELETE FROM call WHERE sid = ? AND over = 1;

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trunkline.capture.sdk.ports import HeldEvent, SavedCall, Write
+from trunkline.capture.sdk.ports import (
+    Delivery,
+    HeldEvent,
+    KeptPost,
+    Repeated,
+    Rows,
+    SavedCall,
+    Write,
+)
+from trunkline.capture.sdk.samples import RollUp, Sample
 from trunkline.capture.sdk.sticky import Sticky
 from trunkline.database import queries
 from trunkline.database.file import Database
@@ -16,16 +25,55 @@ _SQL = queries.load("trunkline.storage", "posts.sql")
 # Rows pruned at a time, so that pruning holds up nobody's commit for long.
 _PRUNED_TOGETHER = 1000
 
+# A delivery counts as repeated for that long (spec voice-sdk 2.2).
+_REPEATED_WITHIN_MS = 24 * 60 * 60 * 1000
+
 _encode = msgspec.msgpack.Encoder().encode
+_encode_json = msgspec.json.Encoder().encode
 _decode_sticky = msgspec.msgpack.Decoder(Sticky).decode
 _decode_held = msgspec.msgpack.Decoder(HeldEvent).decode
 
 
 class PostStore:
-    """Reads and writes the tables `sdk_call`, `held_event` and `unattached_post`."""
+    """Reads and writes the tables of the Voice SDK gateway."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def write(self, *writes: Write | None, rows: Rows | None = None) -> None:
+        """Do writes in one transaction."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for write in writes:
+                if write is not None:
+                    write(connection)
+            if rows is not None:
+                connection.executemany(*rows)
+
+        await self._database.write(work)
+
+    async def salt(self, name: str, fresh: bytes) -> bytes:
+        """Return the salt of that name, which is `fresh` from the first time on."""
+
+        def work(connection: sqlite3.Connection) -> bytes:
+            connection.execute(_SQL["add_salt"], (name, fresh))
+            value: bytes = connection.execute(_SQL["salt"], (name,)).fetchone()[0]
+            return value
+
+        return await self._database.write(work)
+
+    def once(self, delivery: Delivery) -> Write:
+        """Return the write that remembers a delivery; it raises Repeated."""
+        row = {
+            **msgspec.structs.asdict(delivery),
+            "forgotten_ms": delivery.received_ms - _REPEATED_WITHIN_MS,
+        }
+
+        def write(connection: sqlite3.Connection) -> None:
+            if not connection.execute(_SQL["add_delivery"], row).rowcount:
+                raise Repeated
+
+        return write
 
     async def find_call(self, account_sid: str, call_id: str) -> SavedCall | None:
         """Return the call with that temporary id or SID."""
@@ -46,6 +94,16 @@ class PostStore:
             seen_ms=seen_ms,
         )
 
+    async def ids_of_call(self, account_sid: str, call_id: str) -> list[str]:
+        """Return all ids by which a call is known, the one asked for among them."""
+        parameters = {"account_sid": account_sid, "id": call_id}
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                _SQL["ids_of_call"], parameters
+            ).fetchall()
+        )
+        return [call_id, *(found for (found,) in rows if found != call_id)]
+
     def save_call(self, call: SavedCall) -> Write:
         """Return the write that inserts or replaces a call."""
         row = {**msgspec.structs.asdict(call), "sticky": _encode(call.sticky)}
@@ -55,8 +113,47 @@ class PostStore:
 
         return write
 
-    async def hold(self, held: HeldEvent, *, cut: bool) -> None:
-        """Keep a held event; `cut` makes its call's others due no later than it."""
+    def keep(self, post: KeptPost) -> Rows:
+        """Return the rows that keep a post."""
+        return _SQL["keep"], (msgspec.structs.astuple(post),)
+
+    def keep_samples(
+        self, account_sid: str, received_ms: int, samples: Sequence[Sample]
+    ) -> Write:
+        """Return the write that keeps samples; newer ones replace those of their time."""
+        rows = [
+            (
+                sample.call_id,
+                account_sid,
+                sample.at_ms,
+                received_ms,
+                _encode_json(sample.fields),
+            )
+            for sample in samples
+        ]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(_SQL["keep_sample"], rows)
+
+        return write
+
+    def keep_roll_up(
+        self, account_sid: str, call_id: str, received_ms: int, roll_up: RollUp
+    ) -> Write:
+        """Return the write that keeps the roll-up of a post's samples."""
+        body = _encode_json(roll_up)
+        row = (call_id, account_sid, roll_up.first_ms, received_ms, body)
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(_SQL["keep_roll_up"], row)
+
+        return write
+
+    def hold(self, held: HeldEvent, *, cut: bool) -> Write:
+        """Return the write that keeps a held event.
+
+        `cut` makes its call's others due no later than it.
+        """
         row = {
             "id": held.event_id,
             "account_sid": held.sender.account_sid,
@@ -70,7 +167,7 @@ class PostStore:
             if cut:
                 connection.execute(_SQL["cut_waits"], row)
 
-        await self._database.write(write)
+        return write
 
     def release(self, event_ids: Sequence[str]) -> Write:
         """Return the write that drops held events."""
@@ -92,26 +189,35 @@ class PostStore:
             for due_ms, body in rows
         ]
 
-    async def keep_unattached(
-        self, account_sid: str, received_ms: int, body: bytes
-    ) -> None:
-        """Keep a post that names no call."""
+    def keep_unattached(self, account_sid: str, received_ms: int, body: bytes) -> Write:
+        """Return the write that keeps a post that names no call."""
         row = account_sid, received_ms, body
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(_SQL["keep_unattached"], row)
 
-        await self._database.write(write)
+        return write
 
-    async def prune(self, *, pairs_before_ms: int, posts_before_ms: int) -> None:
-        """Drop a bounded number of calls and unattached posts that are older."""
+    async def prune(
+        self, *, pairs_before_ms: int, posts_before_ms: int, deliveries_before_ms: int
+    ) -> bool:
+        """Drop a bounded number of what is older; tell whether there may be more."""
+        limits = {
+            "prune_calls": pairs_before_ms,
+            "prune_unattached": posts_before_ms,
+            "prune_posts": posts_before_ms,
+            "prune_samples": posts_before_ms,
+            "prune_roll_ups": posts_before_ms,
+            "prune_deliveries": deliveries_before_ms,
+        }
 
-        def write(connection: sqlite3.Connection) -> None:
-            for query, before_ms in (
-                ("prune_calls", pairs_before_ms),
-                ("prune_unattached", posts_before_ms),
-            ):
-                parameters = {"before_ms": before_ms, "limit": _PRUNED_TOGETHER}
-                connection.execute(_SQL[query], parameters)
+        def write(connection: sqlite3.Connection) -> bool:
+            dropped = [
+                connection.execute(
+                    _SQL[query], {"before_ms": before_ms, "limit": _PRUNED_TOGETHER}
+                ).rowcount
+                for query, before_ms in limits.items()
+            ]
+            return max(dropped) >= _PRUNED_TOGETHER
 
-        await self._database.write(write)
+        return await self._database.write(write)

@@ -6,6 +6,17 @@ SELECT account_sid, known_as, call_sid, sticky, seen_ms FROM (
 )
 ORDER BY seen_ms DESC LIMIT 1;
 
+-- ids_of_call: The SID that goes with a temporary id, and all ids that go with a SID.
+WITH named AS (
+    SELECT :id AS sid
+    UNION
+    SELECT call_sid FROM sdk_call WHERE account_sid = :account_sid AND known_as = :id
+)
+SELECT sid FROM named
+UNION
+SELECT known_as FROM sdk_call
+WHERE account_sid = :account_sid AND call_sid IN (SELECT sid FROM named);
+
 -- save_call: Insert or replace a call.
 INSERT INTO sdk_call (account_sid, known_as, call_sid, sticky, seen_ms)
 VALUES (:account_sid, :known_as, :call_sid, :sticky, :seen_ms)
@@ -40,3 +51,51 @@ DELETE FROM sdk_call WHERE (account_sid, known_as) IN (
 DELETE FROM unattached_post WHERE number IN (
     SELECT number FROM unattached_post ORDER BY number LIMIT :limit
 ) AND received_ms < :before_ms;
+
+-- add_salt: Keep a salt, unless there is one of that name.
+INSERT INTO salt (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING;
+
+-- salt: The salt of that name.
+SELECT value FROM salt WHERE name = ?;
+
+-- add_delivery: Remember a delivery, unless it is remembered from a short while ago.
+INSERT INTO sdk_delivery (account_sid, id, received_ms)
+VALUES (:account_sid, :id, :received_ms)
+ON CONFLICT (account_sid, id) DO UPDATE SET received_ms = excluded.received_ms
+WHERE sdk_delivery.received_ms <= :forgotten_ms;
+
+-- keep: Keep a post.
+INSERT INTO sdk_post
+    (account_sid, call_id, event_id, at_ms, received_ms, clock_skew, body)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- keep_sample: Keep a sample, in place of one of the same time.
+INSERT OR REPLACE INTO sdk_sample (call_id, account_sid, at_ms, received_ms, body)
+VALUES (?, ?, ?, ?, ?);
+
+-- keep_roll_up: Keep a roll-up, in place of one that starts at the same time.
+INSERT OR REPLACE INTO sdk_roll_up (call_id, account_sid, first_ms, received_ms, body)
+VALUES (?, ?, ?, ?, ?);
+
+-- prune_posts: Drop some posts that came before then.
+DELETE FROM sdk_post WHERE number IN (
+    SELECT number FROM sdk_post ORDER BY number LIMIT :limit
+) AND received_ms < :before_ms;
+
+-- prune_samples: Drop some samples that came before then.
+DELETE FROM sdk_sample WHERE (call_id, account_sid, at_ms) IN (
+    SELECT call_id, account_sid, at_ms FROM sdk_sample
+    WHERE received_ms < :before_ms ORDER BY received_ms LIMIT :limit
+);
+
+-- prune_roll_ups: Drop some roll-ups of posts that came before then.
+DELETE FROM sdk_roll_up WHERE (call_id, account_sid, first_ms) IN (
+    SELECT call_id, account_sid, first_ms FROM sdk_roll_up
+    WHERE received_ms < :before_ms ORDER BY received_ms LIMIT :limit
+);
+
+-- prune_deliveries: Forget some deliveries from before then.
+DELETE FROM sdk_delivery WHERE (account_sid, id) IN (
+    SELECT account_sid, id FROM sdk_delivery
+    WHERE received_ms < :before_ms ORDER BY received_ms LIMIT :limit
+);
