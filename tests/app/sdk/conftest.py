@@ -11,8 +11,12 @@ import jwt
 import pytest
 
 from trunkline.accounts import Account, Accounts, ApiKey
+from trunkline.capture.sdk.failures import TokenFailures
 from trunkline.capture.sdk.gateway import Gateway
 from trunkline.capture.sdk.joiner import Joiner
+from trunkline.capture.sdk.mapping import NOWHERE, Place
+from trunkline.capture.sdk.metrics import Metrics
+from trunkline.capture.sdk.privacy import Privacy
 from trunkline.capture.sdk.token import Tokens
 from trunkline.database.file import Database
 from trunkline.events.ids import Ids
@@ -62,6 +66,8 @@ class Server:
 
     gateway: Gateway
     joiner: Joiner
+    metrics: Metrics
+    failures: TokenFailures
     log: SqliteLog
     database: Database
     clock: ManualClock
@@ -156,6 +162,7 @@ class House:
     folder: Path
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOW_MS))
     entropy: Entropy = field(default_factory=Entropy)
+    place_of: Callable[[str], Place] = lambda _address: NOWHERE
 
     @asynccontextmanager
     async def server(self, **settings: Any) -> AsyncIterator[Server]:
@@ -167,22 +174,41 @@ class House:
             stack.push_async_callback(database.close)
             log = SqliteLog(database, self.clock)
             await log.open()
+            store = PostStore(database)
             joiner = Joiner(
                 intake=Intake(log),
-                store=PostStore(database),
+                store=store,
                 clock=self.clock,
                 ids=Ids(self.clock.now_ms, self.entropy),
                 hold_seconds=chosen.sdk_hold_seconds,
+                min_level=chosen.sdk_min_level,
+                keep_raw=chosen.sdk_keep_raw,
+                retention_days=chosen.sdk_retention_days,
             )
             await joiner.open()
             accounts = Accounts([ACCOUNT, OTHER_ACCOUNT], [KEY, OTHER_KEY])
+            failures = TokenFailures(accounts)
+            metrics = Metrics(store)
             gateway = Gateway(
-                tokens=Tokens(accounts),
+                tokens=Tokens(
+                    accounts,
+                    check_signature=chosen.sdk_token_check == "verify",
+                    grace_s=chosen.sdk_expired_token_grace,
+                ),
+                failures=failures,
                 joiner=joiner,
+                metrics=metrics,
+                privacy=Privacy(
+                    salt=await store.salt("sdk", b"salt" * 8),
+                    ip_privacy=chosen.sdk_ip_privacy,
+                    hash_device_ids=chosen.sdk_hash_device_ids,
+                    client_name=chosen.sdk_client_name,
+                ),
                 settings=chosen,
                 clock=self.clock,
+                place_of=self.place_of,
             )
-            yield Server(gateway, joiner, log, database, self.clock)
+            yield Server(gateway, joiner, metrics, failures, log, database, self.clock)
 
 
 @pytest.fixture

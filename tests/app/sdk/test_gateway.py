@@ -92,8 +92,8 @@ async def test_samples_are_counted(server: Any) -> None:
     await server.post(
         {**METRICS, "payload": [SAMPLE] * 103}, path="/v4/EndpointMetrics"
     )
-    assert server.gateway.counts["samples"] == 100
-    assert server.gateway.counts["samples_dropped"] == 3
+    assert server.metrics.counts["samples"] == 100
+    assert server.metrics.counts["samples_dropped"] == 3
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE"])

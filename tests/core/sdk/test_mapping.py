@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -304,7 +305,9 @@ def test_a_place_is_shown_where_it_is_known() -> None:
         country_code="DE",
         country_subdivision="BE",
     )
-    metadata = mapped(post("connection", "muted"), place=place)["sdk_edge"]["metadata"]
+    sender = msgspec.structs.replace(SENDER, place=place)
+    data = mapped(post("connection", "muted"), sender=sender)
+    metadata = data["sdk_edge"]["metadata"]
     assert metadata["location"] == {"lat": 52.5, "lon": 13.4}
     assert metadata["city"] == "Berlin"
     assert "location" not in mapped(post("connection", "muted"))["sdk_edge"]["metadata"]

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -315,3 +316,31 @@ def test_no_error_shows_the_token() -> None:
     shown = f"{refused.value!r} {refused.value.message}"
     assert hashlib.sha256(token).hexdigest() not in shown
     assert token.decode() not in shown
+
+
+def test_a_token_of_a_suspended_account_is_refused() -> None:
+    accounts = Accounts([ACCOUNT], [KEY])
+    checked = Tokens(accounts)
+    accounts.on_change(checked.forget)
+    token = signed(claims())
+    checked.verify(token, NOW * 1000)
+    accounts.put_account(replace(ACCOUNT, suspended=True))
+
+    assert checked.remembered(token, NOW * 1000) is None
+    with pytest.raises(Refused, match=r"^Forbidden$") as refusal:
+        checked.verify(token, NOW * 1000)
+    assert (refusal.value.code, refusal.value.status) == (20403, 403)
+
+
+def test_a_token_of_a_revoked_key_is_refused() -> None:
+    accounts = Accounts([ACCOUNT], [KEY])
+    checked = Tokens(accounts)
+    accounts.on_change(checked.forget)
+    token = signed(claims())
+    checked.verify(token, NOW * 1000)
+    accounts.drop_key(KEY.sid.upper())
+
+    assert checked.remembered(token, NOW * 1000) is None
+    with pytest.raises(Refused) as refusal:
+        checked.verify(token, NOW * 1000)
+    assert refusal.value.code == 20103

@@ -31,11 +31,11 @@ def client_address(
     """
     if not trusted:
         return _normal(peer)
-    nearest = _read(peer)
+    nearest = read_address(peer)
     if nearest is None or not _is_trusted(nearest, trusted):
         return _normal(peer)
     for hop in reversed(_hops(headers, header)):
-        address = _read(hop)
+        address = read_address(hop)
         if address is None:
             return str(nearest)
         if not _is_trusted(address, trusted):
@@ -45,7 +45,7 @@ def client_address(
 
 @lru_cache(maxsize=4096)
 def _normal(peer: str) -> str:
-    address = _read(peer)
+    address = read_address(peer)
     return "" if address is None else str(address)
 
 
@@ -63,7 +63,7 @@ def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
     return any(address in network for network in trusted)
 
 
-def _read(text: str) -> Address | None:
+def read_address(text: str) -> Address | None:
     """Return the address in a text such as `[2001:db8::1%eth0]:443`."""
     text = text.strip().strip('"')
     if text.startswith("["):

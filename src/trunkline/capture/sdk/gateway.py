@@ -3,15 +3,18 @@
 Bare ASGI: a call makes some thirty posts within 0.3 s, each for one event.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from uuid import UUID
 
+import msgspec
 import structlog
 
-from trunkline.capture.sdk import device
+from trunkline.capture.sdk import device, worker
+from trunkline.capture.sdk.arrival import Arrival
 from trunkline.capture.sdk.client_address import client_address
 from trunkline.capture.sdk.device import MAX_CHARACTERS, Hints
+from trunkline.capture.sdk.failures import TokenFailures
 from trunkline.capture.sdk.http import (
     ClientGone,
     HeaderList,
@@ -23,16 +26,18 @@ from trunkline.capture.sdk.http import (
     read_body,
 )
 from trunkline.capture.sdk.joiner import Joiner
-from trunkline.capture.sdk.mapping import Sender
+from trunkline.capture.sdk.mapping import NOWHERE, Place, Sender
+from trunkline.capture.sdk.metrics import Metrics
+from trunkline.capture.sdk.ports import Delivery, Repeated
 from trunkline.capture.sdk.post import CallIds, parse_event, parse_metrics
+from trunkline.capture.sdk.privacy import Privacy
 from trunkline.capture.sdk.throttle import FailureThrottle
 from trunkline.capture.sdk.token import Caller, Expired, Tokens
+from trunkline.capture.sdk.turns import Turns
 from trunkline.clock import Clock
 from trunkline.errors import Refused, StorageFailed
 from trunkline.settings import Settings
 
-
-MAX_METRICS_BYTES = 262_144
 
 _EVENTS = frozenset({"/v3/EndpointEvents", "/v4/EndpointEvents"})
 _METRICS = frozenset({"/v3/EndpointMetrics", "/v4/EndpointMetrics"})
@@ -65,26 +70,45 @@ _logger = structlog.get_logger("sdk")
 
 
 class Gateway:
-    """An ASGI application for `/v3/...` and `/v4/...`. Lives as long as the server.
+    """An ASGI application for `/v3/...`, `/v4/...` and `/voice-sdk/...`.
 
-    `counts` are of requests: events, metrics, samples, samples_dropped, and
-    `refused_{code}` for each code of an error.
+    Lives as long as the server. `place_of` tells where an IP address is. `counts` are
+    of posts: events, repeated, `refused_{code}` for each code of an error, and those
+    of `Metrics`.
     """
 
     def __init__(
-        self, *, tokens: Tokens, joiner: Joiner, settings: Settings, clock: Clock
+        self,
+        *,
+        tokens: Tokens,
+        failures: TokenFailures,
+        joiner: Joiner,
+        metrics: Metrics,
+        privacy: Privacy,
+        settings: Settings,
+        clock: Clock,
+        place_of: Callable[[str], Place] = lambda _address: NOWHERE,
     ) -> None:
         self._tokens = tokens
+        self._failures = failures
         self._joiner = joiner
+        self._metrics = metrics
+        self._privacy = privacy
         self._clock = clock
+        self._place_of = place_of
+        self._public_url = settings.public_url
         self._throttle = FailureThrottle()
+        self._turns = Turns()
         self._trusted = settings.sdk_trusted_proxies
+        self._ip_header = settings.sdk_client_ip_header.lower().encode("ascii")
         self._origins = frozenset(
             origin.encode("latin-1", "replace")
             for origin in settings.sdk_allowed_origins
         )
         self._max_event_bytes = settings.sdk_max_event_bytes
-        self.counts: Counter[str] = Counter()
+        self._max_metrics_bytes = settings.sdk_max_metrics_bytes
+        # One table of all posts, whichever of the two took them.
+        self.counts = metrics.counts
         device.load()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,11 +118,18 @@ class Gateway:
         try:
             if scope["method"] == "POST":
                 await self._receiver(scope["path"])(scope, headers, receive)
+            elif scope["path"] == worker.PATH:
+                await self._send_worker(scope, send)
+                return
             else:
                 _check_preflight(scope)
                 await answer(send, 204, [*cors, *_PREFLIGHT])
                 return
         except ClientGone:
+            return
+        except Repeated:
+            self.counts["repeated"] += 1
+            await answer(send, 200, cors)
             return
         except StorageFailed as error:
             _logger.error("sdk_post_not_stored", error=str(error))
@@ -110,14 +141,24 @@ class Gateway:
             return
         self.counts[f"refused_{refused.code}"] += 1
         extra = _EXTRA.get(refused.status, [])
+        if refused.status == 405 and scope["path"] == worker.PATH:  # noqa: PLR2004
+            extra = [(b"allow", b"GET, HEAD")]
         await answer(send, refused.status, [*cors, _JSON, *extra], error_body(refused))
 
     def _receiver(self, path: str) -> _Receiver:
         if path in _EVENTS:
             return self._event
         if path in _METRICS:
-            return self._metrics
+            return self._samples
+        if path == worker.PATH:
+            raise _not_allowed()
         raise _not_found()
+
+    async def _send_worker(self, scope: Scope, send: Send) -> None:
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise _not_allowed()
+        script = worker.script(self._public_url, scope.get("query_string", b""))
+        await answer(send, 200, worker.HEADERS, script)
 
     async def _event(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
@@ -129,27 +170,42 @@ class Gateway:
             headers, address, now_ms, lambda: [parse_event(body, now_ms).ids]
         )
         post = parse_event(body, now_ms)
-        sender = Sender(
-            account_sid=caller.account_sid,
-            client_name=caller.client_name,
-            address=address,
-            hints=_hints(headers),
+        account_sid, privacy = caller.account_sid, self._privacy
+        arrival = Arrival(
+            body=privacy.body(body),
+            post=post,
+            sender=Sender(
+                account_sid=account_sid,
+                client_name=privacy.client_name(account_sid, caller.client_name),
+                address=privacy.address(address),
+                hints=_hints(headers),
+                place=self._place_of(address),
+            ),
+            now_ms=now_ms,
         )
-        await self._joiner.take(body, post, sender, now_ms)
+        delivery = _delivery(headers, account_sid, now_ms)
+        if delivery is None:
+            await self._joiner.take(arrival)
+        else:
+            async with self._turns.turn(delivery):
+                await self._joiner.take(arrival, delivery)
         self.counts["events"] += 1
 
-    async def _metrics(
+    async def _samples(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
     ) -> None:
         now_ms = self._clock.now_ms()
-        body = await read_body(receive, headers, MAX_METRICS_BYTES)
-        await self._caller(
+        body = await read_body(receive, headers, self._max_metrics_bytes)
+        caller = await self._caller(
             headers, self._address(scope), now_ms, lambda: parse_metrics(body).ids
         )
-        post = parse_metrics(body)
-        self.counts["metrics"] += 1
-        self.counts["samples"] += len(post.samples)
-        self.counts["samples_dropped"] += post.dropped
+        account_sid = caller.account_sid
+        await self._metrics.take(
+            parse_metrics(self._privacy.body(body)),
+            account_sid,
+            now_ms,
+            _delivery(headers, account_sid, now_ms),
+        )
 
     async def _caller(
         self,
@@ -174,12 +230,16 @@ class Gateway:
                 return self._tokens.verify(token, now_ms, known_call=True)
         except Refused as error:
             self._throttle.failed(address, now_ms)
-            _logger.info("sdk_token_refused", code=error.code, address=address)
+            shown = self._privacy.address(address)
+            failure = self._failures.add(token, error, shown, now_ms)
+            _logger.warning("sdk_token_refused", **msgspec.structs.asdict(failure))
             raise
 
     def _address(self, scope: Scope) -> str:
         peer = scope.get("client")
-        return client_address(peer[0] if peer else "", scope["headers"], self._trusted)
+        return client_address(
+            peer[0] if peer else "", scope["headers"], self._trusted, self._ip_header
+        )
 
     def _cors(self, headers: dict[bytes, bytes]) -> HeaderList:
         origin = headers.get(b"origin", b"")
@@ -191,11 +251,34 @@ def _check_preflight(scope: Scope) -> None:
     if scope["path"] not in _EVENTS | _METRICS:
         raise _not_found()
     if scope["method"] != "OPTIONS":
-        raise Refused(20004, 405, "Method not allowed")
+        raise _not_allowed()
+
+
+def _not_allowed() -> Refused:
+    return Refused(20004, 405, "Method not allowed")
 
 
 def _not_found() -> Refused:
     return Refused(20404, 404, "Not Found")
+
+
+def _delivery(
+    headers: dict[bytes, bytes], account_sid: str, now_ms: int
+) -> Delivery | None:
+    """Return the delivery that a post is an attempt of; None where it tells none."""
+    header = headers.get(b"x-trunkline-delivery")
+    if header is None:
+        return None
+    try:
+        delivery_id = UUID(header.decode("ascii")).bytes
+    except ValueError:
+        raise Refused(
+            70001,
+            400,
+            "The request has constraint violations: "
+            "X-Trunkline-Delivery must be a UUID",
+        ) from None
+    return Delivery(account_sid, delivery_id, now_ms)
 
 
 def _readable(ids: Callable[[], list[CallIds]]) -> list[CallIds]:

@@ -15,7 +15,8 @@ from trunkline.capture.sdk.post import CallIds, Post
 # A call that is over makes no more ids known; this long, late posts may overtake.
 OVER_WAIT_MS = 5_000
 
-_LAST_NAMES = frozenset(
+# Whoever hung up: the last that is heard of a call.
+LAST_NAMES = frozenset(
     {
         "disconnected-by-local",
         "disconnected-by-remote",
@@ -71,5 +72,5 @@ def join(
 def ends_call(post: Post) -> bool:
     """Tell whether a post says that its call is over, or never came to be."""
     return post.group == "connection" and (
-        post.name in _LAST_NAMES or (post.name == "error" and post.level == "ERROR")
+        post.name in LAST_NAMES or (post.name == "error" and post.level == "ERROR")
     )

@@ -12,16 +12,29 @@ from operator import attrgetter
 
 import structlog
 
-from trunkline.capture.sdk import identity, mapping
+from trunkline.capture.sdk import identity
+from trunkline.capture.sdk.arrival import (
+    Arrival,
+    event_of,
+    held_event,
+    kept_post,
+    released,
+)
 from trunkline.capture.sdk.calls import Call, Calls, cut_waits
-from trunkline.capture.sdk.mapping import Sender
-from trunkline.capture.sdk.ports import HeldEvent, Ids, Intake, SavedCall, Store
-from trunkline.capture.sdk.post import CallIds, Post, parse_event
+from trunkline.capture.sdk.ports import (
+    Delivery,
+    HeldEvent,
+    Ids,
+    Intake,
+    Rows,
+    SavedCall,
+    Store,
+    Write,
+)
+from trunkline.capture.sdk.post import CallIds, parse_event
 from trunkline.capture.sdk.sticky import Sticky, updated
 from trunkline.clock import Clock
 from trunkline.errors import StorageFailed
-from trunkline.events.call_event import encode
-from trunkline.events.catalogue import SDK_EVENT_TYPE
 from trunkline.events.envelope import Event
 
 
@@ -34,7 +47,8 @@ MAX_HELD_BYTES = 64 * 1024 * 1024
 # A call's state ends this long after its last post; its ids are found for longer.
 CALL_ENDS_MS = 24 * 60 * 60 * 1000
 PAIR_KEPT_MS = 7 * 24 * 60 * 60 * 1000
-UNATTACHED_KEPT_MS = 30 * 24 * 60 * 60 * 1000
+DELIVERY_KEPT_MS = 24 * 60 * 60 * 1000
+_DAY_MS = 24 * 60 * 60 * 1000
 
 # How often deadlines are looked at, and what is past its time is pruned.
 TICK_S = 1.0
@@ -42,6 +56,8 @@ PRUNE_EVERY_TICKS = 60
 
 # Events released together share a transaction.
 _RELEASED_TOGETHER = 500
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 # Different calls asked for in the store because of one post with an expired token.
 _MAX_LOOKUPS = 4
@@ -54,7 +70,7 @@ class Joiner:
 
     `open` comes first; `run` looks after deadlines until it is cancelled. `counts`
     are of events: emitted, emitted_unresolved, held, released, released_unresolved;
-    and of posts: unattached.
+    and of posts: unattached, below_level.
     """
 
     def __init__(
@@ -65,6 +81,9 @@ class Joiner:
         clock: Clock,
         ids: Ids,
         hold_seconds: int = 60,
+        min_level: str = "DEBUG",
+        keep_raw: bool = True,
+        retention_days: int = 30,
         max_ids: int = MAX_IDS,
         max_held_bytes: int = MAX_HELD_BYTES,
     ) -> None:
@@ -73,6 +92,9 @@ class Joiner:
         self._clock = clock
         self._ids = ids
         self._hold_ms = hold_seconds * 1000
+        self._quiet = frozenset(_LEVELS[: _LEVELS.index(min_level)])
+        self._keep_raw = keep_raw
+        self._kept_ms = retention_days * _DAY_MS
         self._max_held_bytes = max_held_bytes
         self._calls = Calls(max_ids)
         self.counts: Counter[str] = Counter()
@@ -87,16 +109,17 @@ class Joiner:
             call.over = call.over or identity.ends_call(post)
             self._calls.hold(call, held)
 
-    async def take(self, body: bytes, post: Post, sender: Sender, now_ms: int) -> None:
+    async def take(self, arrival: Arrival, delivery: Delivery | None = None) -> None:
         """See to a post: returns once its event, or the post held, is on disk.
 
-        Raises StorageFailed where it is not.
+        Raises StorageFailed where it is not, Repeated for a delivery that has come.
         """
+        post, sender, now_ms = arrival.post, arrival.sender, arrival.now_ms
         account_sid, ids = sender.account_sid, post.ids
+        once = None if delivery is None else self._store.once(delivery)
         call_id = ids.temp_call_sid or ids.call_sid
         if call_id is None:
-            await self._store.keep_unattached(account_sid, now_ms, body)
-            self.counts["unattached"] += 1
+            await self._keep_unattached(arrival, once)
             return
         call = self._calls.get((account_sid, call_id))
         if call is None:
@@ -116,20 +139,34 @@ class Joiner:
             hold_ms=self._hold_ms if has_room else 0,
             over=call.over,
         )
+        is_emitted = post.level not in self._quiet
+        event_id = self._ids.sid("EZ") if is_emitted else None
         match decision:
             case identity.Hold(until_ms):
-                held = HeldEvent(
-                    event_id=self._ids.sid("EZ"),
-                    temp_call_sid=call_id,
-                    due_ms=until_ms,
-                    received_ms=now_ms,
-                    at_ms=post.at_ms,
-                    sender=sender,
-                    body=body,
-                )
-                await self._hold(call, held)
+                kept = self._kept(arrival, call_id, event_id)
+                if event_id is None:
+                    await self._store.write(once, rows=kept)
+                    self.counts["below_level"] += 1
+                    return
+                held = held_event(arrival, event_id, call_id, until_ms)
+                await self._hold(call, held, once, kept)
             case identity.Emit(call_sid):
-                await self._emit(call, call_sid, post, sender)
+                kept = self._kept(arrival, call_sid, event_id)
+                event = (
+                    None
+                    if event_id is None
+                    else event_of(event_id, post, sender, call.sticky, call_sid)
+                )
+                if call.is_saved and call.call_sid == call_sid and not call.held:
+                    # The hot way: nearly every post goes here.
+                    await self._emit(event, once, kept, "emitted")
+                elif call_sid == ids.temp_call_sid:
+                    # Nothing is held, or there is no room: this id must do.
+                    await self._emit(event, once, kept, "emitted_unresolved")
+                else:
+                    await self._emit_and_save(
+                        call, call_sid, arrival, event, once=once, kept=kept
+                    )
 
     async def knows(self, account_sid: str, calls: Iterable[CallIds]) -> bool:
         """Tell whether any of these is a call of the account."""
@@ -174,31 +211,50 @@ class Joiner:
         """Forget calls whose time is over."""
         now_ms = self._clock.now_ms()
         self._calls.forget_before(now_ms - CALL_ENDS_MS)
-        await self._store.prune(
+        while await self._store.prune(
             pairs_before_ms=now_ms - PAIR_KEPT_MS,
-            posts_before_ms=now_ms - UNATTACHED_KEPT_MS,
+            posts_before_ms=now_ms - self._kept_ms,
+            deliveries_before_ms=now_ms - DELIVERY_KEPT_MS,
+        ):
+            pass  # a bounded number at a time, in transactions of their own
+
+    def _kept(
+        self, arrival: Arrival, call_id: str, event_id: str | None
+    ) -> Rows | None:
+        """Return the rows that keep a post, None where posts are not kept."""
+        if not self._keep_raw:
+            return None
+        return self._store.keep(kept_post(arrival, call_id, event_id))
+
+    async def _keep_unattached(self, arrival: Arrival, once: Write | None) -> None:
+        self.counts["unattached"] += 1
+        keep = (
+            self._store.keep_unattached(
+                arrival.sender.account_sid, arrival.now_ms, arrival.body
+            )
+            if self._keep_raw
+            else None
         )
+        await self._store.write(once, keep)
 
     async def _emit(
-        self, call: Call, call_sid: str, post: Post, sender: Sender
+        self, event: Event | None, once: Write | None, kept: Rows | None, count: str
     ) -> None:
-        event = _event(self._ids.sid("EZ"), post, sender, call.sticky, call_sid)
-        if call.is_saved and call.call_sid == call_sid and not call.held:
-            # The hot way: nearly every post goes here.
-            await self._intake.accept((event,))
-            self.counts["emitted"] += 1
-        elif call_sid == post.ids.temp_call_sid:
-            # Nothing is held, or there is no room: the browser's own id must do.
-            await self._intake.accept((event,))
-            self.counts["emitted_unresolved"] += 1
-        else:
-            await self._emit_and_save(call, call_sid, event, post.ids)
+        await self._intake.accept(() if event is None else (event,), once, rows=kept)
+        self.counts["below_level" if event is None else count] += 1
 
     async def _emit_and_save(
-        self, call: Call, call_sid: str, event: Event, ids: CallIds
+        self,
+        call: Call,
+        call_sid: str,
+        arrival: Arrival,
+        event: Event | None,
+        *,
+        once: Write | None,
+        kept: Rows | None,
     ) -> None:
         """Emit an event, after those that waited for it, and save its call."""
-        account_sid = event.account_sid
+        account_sid, ids = arrival.sender.account_sid, arrival.post.ids
         if call.call_sid is not None and call.call_sid != call_sid:
             _logger.warning(
                 "sdk_call_sid_changed",
@@ -223,31 +279,38 @@ class Joiner:
         release = self._store.release([held.event_id for held in waited])
 
         def save_and_release(connection: sqlite3.Connection) -> None:
+            if once is not None:
+                once(connection)
             save(connection)
             release(connection)
 
-        events = [*(_held_event(held, call, call_sid) for held in waited), event]
+        events = [released(held, call.sticky, call_sid) for held in waited]
+        if event is not None:
+            events.append(event)
         for held in waited:
             self._calls.release(call, held)
         try:
-            await self._intake.accept(events, save_and_release)
+            await self._intake.accept(events, save_and_release, rows=kept)
         except BaseException:
             # Should it have been written all the same, ids keep it from doubling.
             call.is_saved = False
             for held in waited:
                 self._calls.hold(call, held)
             raise
-        self.counts["emitted"] += 1
+        self.counts["below_level" if event is None else "emitted"] += 1
         self.counts["released"] += len(waited)
 
-    async def _hold(self, call: Call, held: HeldEvent) -> None:
+    async def _hold(
+        self, call: Call, held: HeldEvent, once: Write | None, kept: Rows | None
+    ) -> None:
         # In memory before it is on disk, for a post with the SID may come in between;
         # what that writes comes after.
         self._calls.hold(call, held)
         if call.over:
             cut_waits(call, held.due_ms)
         try:
-            await self._store.hold(held, cut=call.over)
+            hold = self._store.hold(held, cut=call.over)
+            await self._store.write(once, hold, rows=kept)
         except BaseException:
             self._calls.release(call, held)
             raise
@@ -255,7 +318,7 @@ class Joiner:
 
     async def _release(self, due: Sequence[tuple[HeldEvent, Call]]) -> None:
         events = [
-            _held_event(held, call, call.call_sid or held.temp_call_sid)
+            released(held, call.sticky, call.call_sid or held.temp_call_sid)
             for held, call in due
         ]
         release = self._store.release([event.id for event in events])
@@ -292,23 +355,3 @@ class Joiner:
             call = Call(call_sid=None, sticky=Sticky(), seen_ms=now_ms)
         self._calls.remember(key, call)
         return call
-
-
-def _event(
-    event_id: str, post: Post, sender: Sender, sticky: Sticky, call_sid: str
-) -> Event:
-    data = mapping.call_event(post, sender, sticky, call_sid)
-    return Event(
-        event_id,
-        sender.account_sid,
-        SDK_EVENT_TYPE,
-        f"/v1/Voice/{call_sid}/Events",
-        data.timestamp,
-        call_sid,
-        encode(data),
-    )
-
-
-def _held_event(held: HeldEvent, call: Call, call_sid: str) -> Event:
-    post = parse_event(held.body, held.received_ms)
-    return _event(held.event_id, post, held.sender, call.sticky, call_sid)

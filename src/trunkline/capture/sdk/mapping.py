@@ -4,7 +4,6 @@ Pure. `sdk_edge` and `sdk_edge.metadata` are always there; any other object only
 has data; inside an object a text that is not known is `""`. So every event is valid.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.capture.sdk import device, regions
 from trunkline.capture.sdk.device import Agent, Hints
-from trunkline.capture.sdk.post import Post, text
+from trunkline.capture.sdk.post import Post, number, text
 from trunkline.capture.sdk.sticky import Sticky
 from trunkline.events.call_event import (
     CallEvent,
@@ -50,18 +49,6 @@ _THRESHOLDS: Mapping[str, float] = {
 # Beyond this a JSON number is not exact everywhere.
 _LARGEST_INTEGER = 2**53
 
-# A whole number in JSON may have any number of digits; a consumer's has not.
-_LARGEST = 1e300
-
-
-class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """Who sent a post, by the token and the request."""
-
-    account_sid: str
-    client_name: str
-    address: str
-    hints: Hints
-
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where the client is, judged by its address (spec 8.2)."""
@@ -72,18 +59,22 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     country_subdivision: str = ""
 
 
-_NOWHERE = Place()
+NOWHERE = Place()
 
 
-def call_event(
-    post: Post,
-    sender: Sender,
-    sticky: Sticky,
-    call_sid: str,
-    place: Place = _NOWHERE,
-) -> CallEvent:
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sent a post, by the token and the request, as it may be kept."""
+
+    account_sid: str
+    client_name: str
+    address: str
+    hints: Hints
+    place: Place = NOWHERE
+
+
+def call_event(post: Post, sender: Sender, sticky: Sticky, call_sid: str) -> CallEvent:
     """Return the data of a post's event. `sticky` has been updated with the post."""
-    payload = post.payload
+    payload, place = post.payload, sender.place
     return CallEvent(
         timestamp=iso_ms(post.at_ms),
         call_sid=call_sid,
@@ -156,7 +147,7 @@ def _native(metadata: object) -> Agent:
 
 
 def _error(post: Post) -> SdkError | UnsetType:
-    code = _number(post.payload.code)
+    code = number(post.payload.code)
     if code is None or code != int(code) or abs(code) > _LARGEST_INTEGER:
         return UNSET
     message = text(post.payload.message, MAX_MESSAGE_CHARACTERS)
@@ -164,7 +155,7 @@ def _error(post: Post) -> SdkError | UnsetType:
 
 
 def _feedback(post: Post) -> Feedback | UnsetType:
-    score = _number(post.payload.quality_score)
+    score = number(post.payload.quality_score)
     if score is None or abs(score) > _LARGEST_INTEGER:
         return UNSET
     return Feedback(score=round(score), reason=text(post.payload.issue_name))
@@ -176,7 +167,7 @@ def _metric(post: Post) -> Metric | UnsetType:
         ("threshold", "values", "value")
     ):
         return UNSET
-    threshold = _number(data.get("threshold"))
+    threshold = number(data.get("threshold"))
     if threshold is None:
         threshold = _THRESHOLDS.get(post.name)
     if threshold is None:
@@ -187,7 +178,7 @@ def _metric(post: Post) -> Metric | UnsetType:
 def _samples(data: Mapping[str, Any], name: str) -> Sequence[float]:
     if isinstance(data.get("values"), list):
         return _flat(data["values"])
-    value = _number(data.get("value"))
+    value = number(data.get("value"))
     if value is not None:
         return [value]
     # The SDK leaves the level out when it is zero.
@@ -202,8 +193,8 @@ def _flat(values: list[Any]) -> list[float]:
         value = waiting.pop()
         if isinstance(value, list):
             waiting += value[::-1]
-        elif (number := _number(value)) is not None:
-            found.append(number)
+        elif (one := number(value)) is not None:
+            found.append(one)
     return found
 
 
@@ -222,22 +213,3 @@ def _candidate(candidate: object) -> IceCandidate | UnsetType:
         type=text(candidate.get("candidate_type")),
         protocol=text(candidate.get("protocol")),
     )
-
-
-def _number(value: object) -> int | float | None:
-    """Return a number, or the number that a text says; `None` if it is neither."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return value if abs(value) <= _LARGEST else None
-    if isinstance(value, str) and len(value) <= 32:  # noqa: PLR2004 (longer are none)
-        try:
-            return int(value)
-        except ValueError:
-            pass
-        try:
-            number = float(value)
-        except ValueError:
-            return None
-        return number if math.isfinite(number) else None
-    return None

@@ -1,17 +1,46 @@
-"""What joining needs of the rest: where events go, and what is kept of calls."""
+"""What the gateway needs of the rest: where events go, and what is kept of calls."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from trunkline.capture.sdk.mapping import Sender
+from trunkline.capture.sdk.samples import RollUp, Sample
 from trunkline.capture.sdk.sticky import Sticky
+from trunkline.errors import TrunklineError
 from trunkline.events.envelope import Event
 
 
 Write = Callable[[sqlite3.Connection], None]
+
+Rows = tuple[str, Sequence[tuple[Any, ...]]]
+"""A statement, and the rows that it inserts. It fails only where the disk does."""
+
+
+class Repeated(TrunklineError):
+    """A delivery has come before: it is kept, and must not count twice."""
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """An attempt of our service worker to deliver a post; all attempts share the id."""
+
+    account_sid: str
+    id: bytes
+    received_ms: int
+
+
+class KeptPost(msgspec.Struct, frozen=True, kw_only=True):
+    """A post as it came, redacted. `event_id` is its event's; None if it has none."""
+
+    account_sid: str
+    call_id: str
+    event_id: str | None
+    at_ms: int
+    received_ms: int
+    clock_skew: bool
+    body: bytes
 
 
 class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +71,14 @@ class HeldEvent(msgspec.Struct, frozen=True, kw_only=True):
 class Intake(Protocol):
     """Where events go."""
 
-    async def accept(self, events: Sequence[Event], also: Write | None = None) -> None:
-        """Append events, and write `also`, in one synced transaction."""
+    async def accept(
+        self,
+        events: Sequence[Event],
+        also: Write | None = None,
+        *,
+        rows: Rows | None = None,
+    ) -> None:
+        """Append events, write `also` and insert `rows`, in one synced transaction."""
         ...
 
 
@@ -61,8 +96,35 @@ class Store(Protocol):
         """Return the write that inserts or replaces a call."""
         ...
 
-    async def hold(self, held: HeldEvent, *, cut: bool) -> None:
-        """Keep a held event; `cut` makes its call's others due no later than it."""
+    async def write(self, *writes: Write | None, rows: Rows | None = None) -> None:
+        """Do writes in one transaction."""
+        ...
+
+    def once(self, delivery: Delivery) -> Write:
+        """Return the write that remembers a delivery; it raises Repeated."""
+        ...
+
+    def keep(self, post: KeptPost) -> Rows:
+        """Return the rows that keep a post."""
+        ...
+
+    def keep_samples(
+        self, account_sid: str, received_ms: int, samples: Sequence[Sample]
+    ) -> Write:
+        """Return the write that keeps samples; newer ones replace those of their time."""
+        ...
+
+    def keep_roll_up(
+        self, account_sid: str, call_id: str, received_ms: int, roll_up: RollUp
+    ) -> Write:
+        """Return the write that keeps the roll-up of a post's samples."""
+        ...
+
+    def hold(self, held: HeldEvent, *, cut: bool) -> Write:
+        """Return the write that keeps a held event.
+
+        `cut` makes its call's others due no later than it.
+        """
         ...
 
     def release(self, event_ids: Sequence[str]) -> Write:
@@ -73,14 +135,14 @@ class Store(Protocol):
         """Return all held events, in the order of their arrival."""
         ...
 
-    async def keep_unattached(
-        self, account_sid: str, received_ms: int, body: bytes
-    ) -> None:
-        """Keep a post that names no call."""
+    def keep_unattached(self, account_sid: str, received_ms: int, body: bytes) -> Write:
+        """Return the write that keeps a post that names no call."""
         ...
 
-    async def prune(self, *, pairs_before_ms: int, posts_before_ms: int) -> None:
-        """Drop a bounded number of calls and unattached posts that are older."""
+    async def prune(
+        self, *, pairs_before_ms: int, posts_before_ms: int, deliveries_before_ms: int
+    ) -> bool:
+        """Drop a bounded number of what is older; tell whether there may be more."""
         ...
 
 

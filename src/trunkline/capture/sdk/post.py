@@ -4,6 +4,7 @@ SDK versions changed the types of fields, so only what an event cannot be withou
 checked; every other field is taken as it comes, and made sense of by `mapping`.
 """
 
+import math
 from typing import Any, NoReturn
 
 import msgspec
@@ -21,6 +22,10 @@ MAX_SAMPLES = 100
 MAX_TEMP_CALL_SID_CHARACTERS = 64
 
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999
+
+# A whole number in JSON may have any number of digits; a consumer's has not.
+_LARGEST = 1e300
+
 _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
 
 
@@ -110,7 +115,7 @@ def parse_event(body: bytes, received_ms: int) -> Post:
         name=raw.name[:MAX_NAME_CHARACTERS],
         level=level if level in _LEVELS else "UNKNOWN",
         publisher=text(raw.publisher),
-        at_ms=_time(raw.timestamp, payload.timestamp_ms, received_ms),
+        at_ms=client_time(raw.timestamp, payload.timestamp_ms, received_ms),
         ids=call_ids(payload.call_sid, payload.temp_call_sid),
         payload=payload,
         publisher_metadata=raw.publisher_metadata,
@@ -159,7 +164,26 @@ def text(value: object, limit: int = 256) -> str:
     return ""
 
 
-def _time(timestamp: object, timestamp_ms: object, received_ms: int) -> int:
+def number(value: object) -> int | float | None:
+    """Return a number, or the number that a text says; `None` if it is neither."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value if abs(value) <= _LARGEST else None
+    if isinstance(value, str) and len(value) <= 32:  # noqa: PLR2004 (longer are none)
+        try:
+            return int(value)
+        except ValueError:
+            pass
+        try:
+            real = float(value)
+        except ValueError:
+            return None
+        return real if math.isfinite(real) else None
+    return None
+
+
+def client_time(timestamp: object, timestamp_ms: object, received_ms: int) -> int:
     """Return the client's time, or `received_ms` where it tells none."""
     if isinstance(timestamp, str):
         at_ms = parse_iso(timestamp)

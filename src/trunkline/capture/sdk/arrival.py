@@ -1,0 +1,77 @@
+"""A post as it arrived, and what becomes of it: its event, and what is kept. Pure."""
+
+import msgspec
+
+from trunkline.capture.sdk import mapping
+from trunkline.capture.sdk.mapping import Sender
+from trunkline.capture.sdk.ports import HeldEvent, KeptPost
+from trunkline.capture.sdk.post import Post, parse_event
+from trunkline.capture.sdk.sticky import Sticky
+from trunkline.events.call_event import encode
+from trunkline.events.catalogue import SDK_EVENT_TYPE
+from trunkline.events.envelope import Event
+
+
+# What a client's clock may be behind and ahead before its post is marked (spec 2.5).
+_BEHIND_MS = 24 * 60 * 60 * 1000
+_AHEAD_MS = 10 * 60 * 1000
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A post as it arrived: `body` is redacted, `now_ms` is when."""
+
+    body: bytes
+    post: Post
+    sender: Sender
+    now_ms: int
+
+
+def event_of(
+    event_id: str, post: Post, sender: Sender, sticky: Sticky, call_sid: str
+) -> Event:
+    """Return the event of a post."""
+    data = mapping.call_event(post, sender, sticky, call_sid)
+    return Event(
+        event_id,
+        sender.account_sid,
+        SDK_EVENT_TYPE,
+        f"/v1/Voice/{call_sid}/Events",
+        data.timestamp,
+        call_sid,
+        encode(data),
+    )
+
+
+def held_event(
+    arrival: Arrival, event_id: str, temp_call_sid: str, due_ms: int
+) -> HeldEvent:
+    """Return what is held of a post whose event has to wait until `due_ms`."""
+    return HeldEvent(
+        event_id=event_id,
+        temp_call_sid=temp_call_sid,
+        due_ms=due_ms,
+        received_ms=arrival.now_ms,
+        at_ms=arrival.post.at_ms,
+        sender=arrival.sender,
+        body=arrival.body,
+    )
+
+
+def released(held: HeldEvent, sticky: Sticky, call_sid: str) -> Event:
+    """Return the event of a post that has waited."""
+    post = parse_event(held.body, held.received_ms)
+    return event_of(held.event_id, post, held.sender, sticky, call_sid)
+
+
+def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptPost:
+    """Return what is kept of a post, marked where its client's clock is wrong."""
+    now_ms, at_ms = arrival.now_ms, arrival.post.at_ms
+    return KeptPost(
+        account_sid=arrival.sender.account_sid,
+        call_id=call_id,
+        event_id=event_id,
+        at_ms=at_ms,
+        received_ms=now_ms,
+        clock_skew=not now_ms - _BEHIND_MS <= at_ms <= now_ms + _AHEAD_MS,
+        body=arrival.body,
+    )
