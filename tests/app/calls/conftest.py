@@ -14,13 +14,15 @@ import pytest
 
 from trunkline.accounts import Account
 from trunkline.api.forms import Form
+from trunkline.capture.calls.attendant import Attendant
 from trunkline.capture.calls.call import Call
 from trunkline.capture.calls.call_event import CallEvent
 from trunkline.capture.calls.exchange import Means
-from trunkline.capture.calls.progress import Report
+from trunkline.capture.calls.progress import EndedBy, Report
 from trunkline.capture.calls.sender import Sender
 from trunkline.capture.calls.simulator import Simulator
-from trunkline.capture.calls.switchboard import Policy, Switchboard
+from trunkline.capture.calls.switchboard import Policy, Step, Switchboard
+from trunkline.capture.calls.turns import Turns
 from trunkline.database.file import Database
 from trunkline.events.ids import Ids
 from trunkline.intake import Intake
@@ -134,6 +136,8 @@ class World:
     log: SqliteLog
     sender: Sender
     switchboard: Switchboard
+    client: Client
+    busy: int = 0
     entries: list[Entry] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -174,13 +178,59 @@ class World:
 
     async def report(self, reports: Sequence[Report]) -> None:
         """Report to the switchboard, and wake who waits for what comes of it."""
+        self.busy += 1
         await self.switchboard.report(reports)
+        self.busy -= 1
         self.wake()
+
+    def step(self, report: Report) -> Step:
+        """Return what a report does to its call."""
+        return self.switchboard.step(report)
+
+    async def change(
+        self, steps: Sequence[tuple[str, Step]]
+    ) -> list[tuple[Call, Call] | None]:
+        """Take steps at the switchboard, and wake who waits for what comes of it."""
+        self.busy += 1
+        changes = await self.switchboard.change(steps)
+        self.busy -= 1
+        self.wake()
+        return changes
+
+    async def dial(self, call: Call) -> None:
+        """Have a leg dialled."""
+        await self.switchboard.dial(call)
+
+    async def end(self, call_sid: str, ended_by: EndedBy) -> Call | None:
+        """End a live call, and wake who waits for that."""
+        call = await self.switchboard.end(call_sid, ended_by)
+        self.wake()
+        return call
 
     def appended(self, entries: Sequence[Entry]) -> None:
         """Hear of the log's new entries."""
         self.entries.extend(entries)
         self.wake()
+
+    async def settled(self) -> None:
+        """Wait until nothing goes on any more without the clock."""
+        quiet = 0
+        while quiet < 5:  # one after another, each a round trip to the database
+            await self.store.live("", 1)
+            await asyncio.sleep(0)
+            at_rest = not self.busy and not self.client._under_way
+            quiet = quiet + 1 if at_rest else 0
+
+    async def passing(self, call: Call, status: str, step: float = 0.5) -> Call:
+        """Let time pass, step by step, until a call has that status."""
+        found = call
+        for _ in range(200):
+            await self.settled()
+            found = await self.store.call(call.sid) or call
+            if found.status == status:
+                return found
+            self.clock.advance(step)
+        raise AssertionError(f"{call.sid} is {found.status}")
 
     def wake(self) -> None:
         """Wake everyone who waits."""
@@ -201,7 +251,11 @@ def running(tmp_path: Path) -> Running:
 
     @asynccontextmanager
     async def start(
-        *, clock: ManualClock | None = None, pace_ms: int = 0, **policy: Any
+        *,
+        clock: ManualClock | None = None,
+        pace_ms: int = 0,
+        seed: int | None = None,
+        **policy: Any,
     ) -> AsyncIterator[World]:
         clock = clock or ManualClock(1_789_378_200_000)
         ids = Ids(clock.now_ms, os.urandom)
@@ -211,12 +265,10 @@ def running(tmp_path: Path) -> Running:
         await log.open()
         store = CallStore(database)
         client = Client(NETWORKS)
-        sender = Sender(
-            queue=store,
-            intake=Intake(log),
-            means=Means(http=client, clock=clock),
-            auth_token={ACCOUNT.sid: ACCOUNT.auth_token}.get,
+        means = Means(
+            http=client, clock=clock, auth_token={ACCOUNT.sid: ACCOUNT.auth_token}.get
         )
+        sender = Sender(queue=store, intake=Intake(log), means=means)
         switchboard = Switchboard(
             calls=store,
             enqueue=sender.enqueue,
@@ -224,16 +276,27 @@ def running(tmp_path: Path) -> Running:
             ids=ids,
             policy=Policy(networks=NETWORKS, **policy),
         )
-        world = World(clock, store, log, sender, switchboard)
-        simulator = Simulator(report=world.report, clock=clock, pace_ms=pace_ms)
-        switchboard.connect(simulator)
+        world = World(clock, store, log, sender, switchboard, client)
+        simulator = Simulator(
+            report=world.report, clock=clock, pace_ms=pace_ms, seed=seed
+        )
+        attendant = Attendant(
+            board=world,
+            calls=store,
+            means=means,
+            ids=ids,
+            networks=NETWORKS,
+            pace_ms=pace_ms,
+            turns=Turns(100, 20),
+        )
+        switchboard.connect(simulator, attendant)
         log.on_append(world.appended)
         await sender.load()
         await switchboard.resume()
         async with asyncio.TaskGroup() as tasks:
             parts = [
                 tasks.create_task(part.run())
-                for part in (sender, switchboard, simulator)
+                for part in (sender, switchboard, simulator, attendant)
             ]
             try:
                 yield world
@@ -244,6 +307,14 @@ def running(tmp_path: Path) -> Running:
         await database.close()
 
     return start
+
+
+@pytest.fixture
+async def other_server() -> AsyncIterator[CallbackServer]:
+    server = CallbackServer()
+    await server.start()
+    yield server
+    await server.stop()
 
 
 @pytest.fixture

@@ -210,16 +210,37 @@ async def test_twilios_client_pages_through_calls_newest_first(serving: Any) -> 
 
     assert [call.sid for call in listed] == made[::-1]
     assert [call["sid"] for call in page.pop("calls")] == made[2:0:-1]
+    following = page.pop("next_page_uri")
+    assert following.startswith(f"{path}?PageSize=2&Page=2&PageToken=")
     assert page == {
         "uri": f"{path}?PageSize=2&Page=1",
         "first_page_uri": f"{path}?PageSize=2&Page=0",
-        "next_page_uri": f"{path}?PageSize=2&Page=2",
         "previous_page_uri": f"{path}?PageSize=2&Page=0",
         "page": 1,
         "page_size": 2,
         "start": 2,
         "end": 3,
     }
+
+
+async def test_new_calls_shift_no_page(serving: Any) -> None:
+    async with serving() as api:
+        made = [(await api.world.call()).sid for _ in range(6)]
+        path = f"/2010-04-01/Accounts/{ACCOUNT.sid}/Calls.json"
+        first = (await api.raw("GET", f"{path}?PageSize=2")).json()
+        api.world.clock.advance(1)
+        await api.world.call()
+        second = (await api.raw("GET", first["next_page_uri"])).json()
+        third = (await api.raw("GET", second["next_page_uri"])).json()
+        back = (await api.raw("GET", third["previous_page_uri"])).json()
+        bad = await api.raw("GET", f"{path}?PageToken=x")
+
+    pages = [[call["sid"] for call in page["calls"]] for page in (first, second, third)]
+    newest = sorted(made, reverse=True)
+    assert pages == [newest[:2], newest[2:4], newest[4:]]
+    assert third["next_page_uri"] is None
+    assert [call["sid"] for call in back["calls"]] == newest[2:4]
+    assert bad.status_code == 400
 
 
 async def test_calls_are_found_by_what_they_are(serving: Any) -> None:
@@ -359,3 +380,89 @@ async def test_what_is_not_there_is_not_found(serving: Any) -> None:
         (400, 20001),
         (400, 20001),
     ]
+
+
+async def test_twilios_client_redirects_a_live_call(serving: Any, server: Any) -> None:
+    server.answer = lambda _request: (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n<Response/>"
+    )
+    async with serving() as api:
+        twiml = "<Response><Dial><Number>+15005554000</Number></Dial></Response>"
+        call = await api.world.call(Twiml=twiml)
+        await api.world.until(call, "in-progress")
+        await api.world.settled()
+        await api.do(
+            lambda client: client.calls(call.sid).update(
+                url=f"{server.url}/new", method="GET"
+            )
+        )
+        await api.world.until(call, "completed")
+        legs = await api.do(lambda client: client.calls.list(parent_call_sid=call.sid))
+        events = await api.do(lambda client: client.calls(call.sid).events.list())
+
+    assert server.requests[0].target.startswith("/new?")
+    assert [leg.status for leg in legs] == ["canceled"]
+    assert [event.request["method"] for event in events] == ["POST", "POST", "GET"]
+    assert events[1].request["parameters"] == {
+        "url": f"{server.url}/new",
+        "method": "GET",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"Url": "https://a.example", "Twiml": "<Response/>"}, 21200),
+        ({"Url": "https://a.example", "Status": "completed"}, 21200),
+        ({"Url": "a.example"}, 21200),
+        ({"Twiml": "<Response/>", "Method": "PUT"}, 21200),
+        ({"Twiml": "x" * 4001}, 21200),
+        ({"Status": "busy"}, 21200),
+        ({"StatusCallback": "nowhere"}, 21609),
+    ],
+    ids=str,
+)
+async def test_a_bad_update_is_refused(
+    serving: Any, fields: dict[str, str], code: int
+) -> None:
+    async with serving() as api:
+        call = await api.world.call(Twiml='<Response><Pause length="60"/></Response>')
+        await api.world.until(call, "in-progress")
+        path = f"/2010-04-01/Accounts/{ACCOUNT.sid}/Calls/{call.sid}.json"
+        answer = await api.raw("POST", path, data=fields)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+async def test_a_call_that_rings_cannot_be_redirected(serving: Any) -> None:
+    async with serving() as api:
+        call = await api.world.call(To="+15005554000")
+        await api.world.until(call, "ringing")
+        path = f"/2010-04-01/Accounts/{ACCOUNT.sid}/Calls/{call.sid}.json"
+        answer = await api.raw("POST", path, data={"Twiml": "<Response/>"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, 21220)
+
+
+async def test_a_call_event_shows_every_field_but_no_secret(serving: Any) -> None:
+    async with serving() as api:
+        path = f"/2010-04-01/Accounts/{ACCOUNT.sid}/Calls"
+        data = {
+            "To": "client:bob",
+            "From": "client:ann",
+            "Twiml": "<Response/>",
+            "MachineDetection": "Enable",
+            "SipAuthPassword": "secret",
+            "FallbackUrl": "https://user:secret@a.example/plan",
+        }
+        call = (await api.raw("POST", f"{path}.json", data=data)).json()
+        page = (await api.raw("GET", f"{path}/{call['sid']}/Events.json")).json()
+
+    assert page["events"][0]["request"]["parameters"] == {
+        "to": "client:bob",
+        "from": "client:ann",
+        "twiml": "<Response/>",
+        "machine_detection": "Enable",
+        "sip_auth_password": "***",
+        "fallback_url": "https://a.example/plan",
+    }

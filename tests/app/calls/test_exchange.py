@@ -9,7 +9,6 @@ import pytest
 
 from trunkline.capture.calls.answers import Outcome
 from trunkline.capture.calls.callback import Callback
-from trunkline.capture.calls.cookies import Cookies
 from trunkline.capture.calls.exchange import Means, exchange
 from trunkline.capture.calls.progress import Progress
 from trunkline.outgoing.client import Client
@@ -56,8 +55,8 @@ async def outcome_of(url: str, client: Client, clock: JumpingClock) -> Outcome:
         twin_event_sid="VW2",
         fired_ms=0,
     )
-    means = Means(http=client, clock=clock)
-    return await exchange(callback, means, auth_token="token", cookies=Cookies())
+    means = Means(http=client, clock=clock, auth_token={"AC1": "token"}.get)
+    return await exchange(callback, means)
 
 
 async def test_retries_wait_longer_and_longer(server: Any, client: Client) -> None:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from trunkline.capture.calls.call import (
     Advance,
     Call,
-    CallbackConfig,
     Direction,
     Owed,
     advance,
@@ -16,6 +15,7 @@ from trunkline.capture.calls.call import (
     time_is_up,
     with_callback,
 )
+from trunkline.capture.calls.callback_config import CallbackConfig
 from trunkline.capture.calls.progress import (
     EndedBy,
     Progress,

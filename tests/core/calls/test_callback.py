@@ -36,7 +36,7 @@ def callback(
 
 
 def sent(owed: Callback, hop: Hop) -> dict[str, str]:
-    return dict(headers(hop, owed, auth_token=TOKEN, region="us1", cookies=""))
+    return dict(headers(hop, owed.token, auth_token=TOKEN, region="us1", cookies=""))
 
 
 def test_a_post_carries_the_form_in_its_body() -> None:

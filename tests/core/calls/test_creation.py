@@ -3,7 +3,8 @@
 import pytest
 
 from trunkline.api.forms import Form
-from trunkline.capture.calls.call import Call, CallbackConfig
+from trunkline.capture.calls.call import Call
+from trunkline.capture.calls.callback_config import CallbackConfig
 from trunkline.capture.calls.creation import new_call
 from trunkline.capture.calls.progress import Progress
 from trunkline.errors import Refused

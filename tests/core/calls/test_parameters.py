@@ -6,11 +6,11 @@ import pytest
 
 from trunkline.capture.calls.call import (
     Call,
-    CallbackConfig,
     Direction,
     Place,
     advance,
 )
+from trunkline.capture.calls.callback_config import CallbackConfig
 from trunkline.capture.calls.parameters import parameters
 from trunkline.capture.calls.progress import (
     EndedBy,

@@ -1,4 +1,4 @@
-"""What became of a callback's request, as a code, and whether to try again. Pure.
+"""What became of a request, as a code, and whether to try again. Pure.
 
 Spec call-progress 6.2 (what `rp` retries) and 7 (codes).
 """
@@ -44,11 +44,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a callback was settled. No answer: the last attempt got none."""
+    """How a request was settled. No answer: the last attempt got none.
+
+    `url` is where redirects have led, empty for where it was sent.
+    """
 
     attempts: tuple[Attempt, ...]
     answer: Answer | None
     problem: Problem | None
+    url: str = ""
 
 
 class Judgement(NamedTuple):
@@ -90,13 +94,23 @@ _FAILURES: dict[Reason, tuple[int, str, RetryOn | None]] = {
 
 
 def of_status(status: int) -> Judgement:
-    """Judge a complete answer by its final status."""
+    """Judge a callback's complete answer by its final status."""
+    message = f"Callback answered {status}; answer 204, or 200 with TwiML"
+    return _of_status(status, _warning(15003, message))
+
+
+def of_document_status(status: int) -> Judgement:
+    """Judge a complete answer to a request for TwiML by its final status."""
+    message = f"The TwiML's server answered {status}"
+    return _of_status(status, _error(11217, message))
+
+
+def _of_status(status: int, refusal: Problem) -> Judgement:
     if status in _SUCCESS:
         return Judgement(None, None)
     if status in _REFUSALS or status in _BREAKDOWNS:
-        message = f"Callback answered {status}; answer 204, or 200 with TwiML"
         retry = RetryOn.STATUS_4XX if status in _REFUSALS else RetryOn.STATUS_5XX
-        return Judgement(_warning(15003, message), retry)
+        return Judgement(refusal, retry)
     return Judgement(_error(11200, f"HTTP retrieval failure: status {status}"), None)
 
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from trunkline.capture.calls import outcome
+from trunkline.capture.calls.callback_config import CallbackConfig
 from trunkline.capture.calls.progress import (
     FINAL,
     EndedBy,
@@ -24,6 +25,7 @@ from trunkline.capture.calls.progress import (
     Reported,
     State,
 )
+from trunkline.capture.calls.script import Script
 
 
 # Seconds. No call stays in progress for days (spec call-progress 12.1).
@@ -38,14 +40,6 @@ class Direction(StrEnum):
     OUTBOUND_DIAL = "outbound-dial"
 
 
-class CallbackConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a leg's progress goes. `url` keeps its fragment, user and password."""
-
-    url: str
-    method: str = "POST"
-    events: tuple[Progress, ...] = (Progress.COMPLETED,)
-
-
 class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a number is at home; empty where unknown."""
 
@@ -58,6 +52,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One leg. Times are in milliseconds, absent until they come.
 
+    Its instructions are at `url` or in `twiml`; `script` is where it is in them.
+    `timeout` and `time_limit` are how long it may ring, and last (seconds).
+    `elsewhere`: it was made by others, who report it; no engine of ours knows it.
     `next_sequence` counts the progress events fired for its callback config;
     `details` are further callback parameters of this leg, under their own names.
     """
@@ -75,7 +72,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str | None = None
     method: str = "POST"
     twiml: str | None = None
+    fallback_url: str | None = None
+    fallback_method: str = "POST"
+    script: Script | None = None
+    elsewhere: bool = False
     timeout: int = 60
+    time_limit: int = LONGEST_CALL
     callback: CallbackConfig | None = None
     next_sequence: int = 0
     dialled_ms: int | None = None
@@ -99,10 +101,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def status(self) -> str:
-        """The REST status: the state, but for a leg that is being dialled."""
-        if self.state is State.INITIATED:
-            return _STATUS_WHILE_DIALLED[self.direction]
+        """The REST status: the state, but for a leg that does not ring yet."""
+        if self.state in _BEFORE_RINGING:
+            return _STATUS_BEFORE_RINGING[self.direction]
         return self.state.value
+
+    @property
+    def instructed(self) -> bool:
+        """Whether it has instructions, which end it."""
+        return self.url is not None or self.twiml is not None
 
     @property
     def started_ms(self) -> int | None:
@@ -173,7 +180,7 @@ _REACHED = {
     Reported.ANSWERED: State.IN_PROGRESS,
 }
 
-_STATUS_WHILE_DIALLED = {
+_STATUS_BEFORE_RINGING = {
     Direction.INBOUND: "ringing",
     Direction.OUTBOUND_API: "queued",
     Direction.OUTBOUND_DIAL: "ringing",
@@ -228,8 +235,11 @@ def limit_ms(call: Call) -> int | None:
     if call.over:
         return None
     if call.answered_ms is not None:
-        return call.answered_ms + LONGEST_CALL * 1000
-    return None if call.dialled_ms is None else call.dialled_ms + call.timeout * 1000
+        return call.answered_ms + call.time_limit * 1000
+    if call.dialled_ms is not None:
+        return call.dialled_ms + call.timeout * 1000
+    # Of a call made elsewhere nothing may ever be heard.
+    return call.created_ms + LONGEST_CALL * 1000 if call.elsewhere else None
 
 
 def _moved(call: Call, report: Report, at_ms: int, declined: State) -> Call:

@@ -7,10 +7,11 @@ Event Streams events: the current type and its deprecated twin (spec 10, 11).
 from base64 import b64encode
 
 import msgspec
+from msgspec.structs import replace
 
 from trunkline.capture.calls import targets
 from trunkline.capture.calls.answers import Answer, Attempt, Outcome, Problem
-from trunkline.capture.calls.callback import Callback
+from trunkline.capture.calls.callback import Callback, CallRequest
 from trunkline.capture.calls.parameters import Parameters
 from trunkline.events import catalogue
 from trunkline.events.envelope import Event
@@ -26,7 +27,8 @@ from trunkline.events.webhook_event import (
 class CallEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One HTTP request in a call's life. `url` is fit to be shown.
 
-    `attempts` are told where there was more than one, or a failure.
+    `warnings` are about the TwiML that came with it; `attempts` are told where there
+    was more than one, or a failure.
     """
 
     method: str
@@ -34,16 +36,17 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parameters: Parameters
     answer: Answer | None = None
     problem: Problem | None = None
+    warnings: tuple[Problem, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 
 
-def call_event(callback: Callback, outcome: Outcome) -> CallEvent:
-    """Return the record of a settled callback."""
+def call_event(request: CallRequest, outcome: Outcome) -> CallEvent:
+    """Return the record of a settled request."""
     failed = len(outcome.attempts) > 1 or outcome.attempts[-1].code is not None
     return CallEvent(
-        method=callback.method,
-        url=targets.shown(callback.url),
-        parameters=callback.parameters,
+        method=request.method,
+        url=targets.shown(request.url),
+        parameters=request.parameters,
         answer=outcome.answer,
         problem=outcome.problem,
         attempts=outcome.attempts if failed else (),
@@ -52,29 +55,11 @@ def call_event(callback: Callback, outcome: Outcome) -> CallEvent:
 
 def stream_events(callback: Callback, outcome: Outcome) -> tuple[Event, Event]:
     """Return the event of a settled callback, and its deprecated twin."""
-    return (
-        _event(
-            callback,
-            outcome,
-            catalogue.progress_type(callback.progress),
-            callback.event_sid,
-        ),
-        _event(
-            callback,
-            outcome,
-            catalogue.deprecated_progress_type(callback.progress),
-            callback.twin_event_sid,
-        ),
-    )
-
-
-def _event(callback: Callback, outcome: Outcome, event_type: str, sid: str) -> Event:
-    time = iso_ms(callback.fired_ms)
     data = WebhookEvent(
         sid=callback.call_sid,
         request_date_created=rfc2822(outcome.attempts[0].started_ms),
-        timestamp=time,
-        event_sid=sid,
+        timestamp=iso_ms(callback.fired_ms),
+        event_sid=callback.event_sid,
         request=CallbackRequest(
             method=callback.method,
             url=targets.shown(callback.url),
@@ -82,15 +67,22 @@ def _event(callback: Callback, outcome: Outcome, event_type: str, sid: str) -> E
         ),
         response=_response(outcome.answer) if outcome.answer else msgspec.UNSET,
     )
-    return Event(
-        id=sid,
+    event = Event(
+        id=callback.event_sid,
         account_sid=callback.account_sid,
-        type=event_type,
+        type=catalogue.progress_type(callback.progress),
         source=f"/2010-04-01/Accounts/{callback.account_sid}/Calls/{callback.call_sid}.json",
-        time=time,
+        time=iso_ms(callback.fired_ms),
         call_sid=callback.call_sid,
         data=encode(data),
     )
+    twin = replace(
+        event,
+        id=callback.twin_event_sid,
+        type=catalogue.deprecated_progress_type(callback.progress),
+        data=encode(replace(data, event_sid=callback.twin_event_sid)),
+    )
+    return event, twin
 
 
 def _response(answer: Answer) -> CallbackResponse:

@@ -2,12 +2,11 @@
 
 A callback is composed once, when its progress event fires, and stored before it is
 sent: token, SIDs, parameters and time are equal on every attempt, redirect and
-re-send after a restart (spec call-progress 5).
+re-send after a restart (spec call-progress 5). A request for TwiML goes the same way.
 """
 
 import hashlib
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -30,20 +29,29 @@ _BECOME_GET = frozenset({301, 302, 303})
 _UNAUTHORIZED = 401
 
 
-class Callback(msgspec.Struct, frozen=True, kw_only=True):
-    """One progress event on its way to the call's subscriber.
+class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request of a call's life to a server of whoever made the call.
 
-    `url` is as configured, with fragment, user and password. `event_sid` and
-    `twin_event_sid` are the ids of the event and of its deprecated twin.
+    `url` is as configured, with fragment, user and password. `token` is what tells
+    the server that it has had this request before.
     """
 
     call_sid: str
     account_sid: str
-    progress: Progress
     url: str
     method: str
     parameters: Parameters
     token: str
+
+
+class Callback(CallRequest, frozen=True, kw_only=True):
+    """One progress event on its way to the call's subscriber.
+
+    `event_sid` and `twin_event_sid` are the ids of the event and of its deprecated
+    twin.
+    """
+
+    progress: Progress
     event_sid: str
     twin_event_sid: str
     fired_ms: int
@@ -73,7 +81,7 @@ class Hop(NamedTuple):
         """The body: the form of a POST."""
         if self.method == "GET":
             return b""
-        return urlencode(self.parameters).encode("ascii")
+        return targets.form(self.parameters)
 
 
 def compose(call: Call, owed: Owed, ids: Ids, *, extra: bool = False) -> Callback:
@@ -93,16 +101,19 @@ def compose(call: Call, owed: Owed, ids: Ids, *, extra: bool = False) -> Callbac
     )
 
 
-def first_hop(callback: Callback) -> Hop:
+def first_hop(request: CallRequest) -> Hop:
     """Return the first request of an attempt. Raises InvalidUrl."""
-    target = targets.target_of(callback.url)
-    return Hop(callback.method, target, callback.parameters)
+    target = targets.target_of(request.url)
+    return Hop(request.method, target, request.parameters)
 
 
 def headers(
-    hop: Hop, callback: Callback, *, auth_token: str, region: str, cookies: str
+    hop: Hop, token: str, *, auth_token: str, region: str, cookies: str
 ) -> tuple[tuple[str, str], ...]:
-    """Return the headers of a request, beyond those that frame it."""
+    """Return the headers of a request, beyond those that frame it.
+
+    `token` is the idempotency token, `auth_token` is the account's and signs.
+    """
     signed = targets.signed_form(hop.url)
     if hop.method == "GET":
         signature = signing.sign_url(signed, auth_token)
@@ -112,7 +123,7 @@ def headers(
         lines = [("Content-Type", FORM)]
     lines += [
         ("X-Twilio-Signature", signature),
-        ("I-Twilio-Idempotency-Token", callback.token),
+        ("I-Twilio-Idempotency-Token", token),
         ("Accept", "*/*"),
         ("User-Agent", USER_AGENT),
         ("X-Home-Region", region),
@@ -128,7 +139,7 @@ def next_hop(hop: Hop, response: Response, token: str) -> Hop | None:
     """Return the request that an answer asks for; None where the answer is the last.
 
     That is the same request with user and password, or the target of a redirect.
-    `token` is the callback's; it makes what a Digest handshake needs once.
+    `token` is the idempotency token; it makes what a Digest handshake needs once.
     Raises InvalidUrl for a redirect to nowhere.
     """
     if response.status == _UNAUTHORIZED:

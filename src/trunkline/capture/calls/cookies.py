@@ -1,5 +1,7 @@
 """Cookies of one call: sent back to the server that set them. Pure."""
 
+from collections import OrderedDict
+
 from trunkline.outgoing.messages import Response
 from trunkline.outgoing.urls import Origin
 
@@ -7,6 +9,9 @@ from trunkline.outgoing.urls import Origin
 # What a server may leave with us, per call.
 MAX_COOKIES = 20
 MAX_COOKIE_LENGTH = 4096
+
+# Calls whose cookies are remembered.
+MAX_JARS = 10_000
 
 
 class Cookies:
@@ -42,3 +47,25 @@ class Cookies:
         words = attributes.lower().replace(" ", "").split(";")
         if "max-age=0" not in words and len(self._cookies) < MAX_COOKIES:
             self._cookies[origin, name] = value
+
+
+class Jars:
+    """The cookies of each call that has some.
+
+    They are not stored: after a restart, or above the limit, servers set them anew.
+    """
+
+    def __init__(self) -> None:
+        self._jars: OrderedDict[str, Cookies] = OrderedDict()
+
+    def of(self, call_sid: str) -> Cookies:
+        """Return the cookies of a call."""
+        return self._jars.get(call_sid) or Cookies()
+
+    def keep(self, call_sid: str, cookies: Cookies) -> None:
+        """Remember the cookies of a call, if there are any."""
+        if cookies:
+            self._jars[call_sid] = cookies
+            self._jars.move_to_end(call_sid)
+            if len(self._jars) > MAX_JARS:
+                self._jars.popitem(last=False)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from trunkline.capture.calls import targets
-from trunkline.capture.calls.call import Call, CallbackConfig, Direction
+from trunkline.capture.calls.call import Call, Direction
+from trunkline.capture.calls.callback_config import CallbackConfig
 from trunkline.capture.calls.progress import Progress
 from trunkline.errors import Refused
 from trunkline.outgoing.urls import InvalidUrl
@@ -43,6 +44,8 @@ class Instructions(NamedTuple):
     url: str | None
     method: str
     twiml: str | None
+    fallback_url: str | None
+    fallback_method: str
     application_sid: str | None
 
 
@@ -58,13 +61,13 @@ def new_call(
 
     `networks` are those, beyond public ones, in which callbacks may go.
     """
-    to = _party(fields, "To", 21201)
-    from_ = _party(fields, "From", 21213)
+    to = party(fields, "To", 21201)
+    from_ = party(fields, "From", 21213)
     instructions = _instructions(fields)
-    timeout = _timeout(fields)
+    timeout = ring_limit(fields)
     callback = None
     if instructions.application_sid is None:
-        callback = _callback(fields, networks)
+        callback = callback_config(fields, networks)
     return Call(
         sid=sid,
         account_sid=account_sid,
@@ -77,17 +80,21 @@ def new_call(
         url=instructions.url,
         method=instructions.method,
         twiml=instructions.twiml,
+        fallback_url=instructions.fallback_url,
+        fallback_method=instructions.fallback_method,
         timeout=timeout,
         callback=callback,
     )
 
 
-def _given(fields: Fields, name: str) -> str | None:
+def given(fields: Fields, name: str) -> str | None:
+    """Return a field's value; an empty one is none."""
     return fields.one(name) or None
 
 
-def _party(fields: Fields, name: str, code: int) -> str:
-    value = _given(fields, name)
+def party(fields: Fields, name: str, code: int) -> str:
+    """Return a number or address. Raises Refused with `code` where there is none."""
+    value = given(fields, name)
     if value is None:
         raise Refused(code, 400, f"Missing required parameter {name}")
     if len(value) > MAX_ADDRESS_LENGTH or not value.isprintable():
@@ -96,36 +103,59 @@ def _party(fields: Fields, name: str, code: int) -> str:
 
 
 def _instructions(fields: Fields) -> Instructions:
-    url = _given(fields, "Url")
-    twiml = _given(fields, "Twiml")
-    application_sid = _given(fields, "ApplicationSid")
+    url = instruction_url(fields, "Url")
+    twiml = inline_twiml(fields) if url is None else None
+    application_sid = given(fields, "ApplicationSid")
     if application_sid is not None:
         # There are no TwiML applications yet, so none is known.
         raise Refused(21200, 400, f"Unknown ApplicationSid {application_sid[:64]}")
-    if url is not None:
-        try:
-            targets.target_of(url)
-        except InvalidUrl as error:
-            raise Refused(21200, 400, f"Url is not valid: {error}") from None
-        twiml = None
-    elif twiml is None:
+    if url is None and twiml is None:
         message = "Missing required parameter: one of Url, Twiml, ApplicationSid"
         raise Refused(21200, 400, message)
-    elif len(twiml) > MAX_TWIML_LENGTH:
+    return Instructions(
+        url=url,
+        method=method(fields, "Method"),
+        twiml=twiml,
+        fallback_url=instruction_url(fields, "FallbackUrl"),
+        fallback_method=method(fields, "FallbackMethod"),
+        application_sid=application_sid,
+    )
+
+
+def instruction_url(fields: Fields, name: str) -> str | None:
+    """Return the URL of a document. Raises Refused 21200."""
+    url = given(fields, name)
+    if url is None:
+        return None
+    if len(url) > targets.MAX_URL_LENGTH:
+        raise Refused(21200, 400, f"{name} is not valid: too long")
+    try:
+        targets.target_of(url)
+    except InvalidUrl as error:
+        raise Refused(21200, 400, f"{name} is not valid: {error}") from None
+    return url
+
+
+def inline_twiml(fields: Fields) -> str | None:
+    """Return the document that a request carries. Raises Refused 21200."""
+    twiml = given(fields, "Twiml")
+    if twiml is not None and len(twiml) > MAX_TWIML_LENGTH:
         message = f"Twiml is longer than {MAX_TWIML_LENGTH} characters"
         raise Refused(21200, 400, message)
-    return Instructions(url, _method(fields, "Method"), twiml, application_sid)
+    return twiml
 
 
-def _method(fields: Fields, name: str) -> str:
-    value = _given(fields, name) or "POST"
+def method(fields: Fields, name: str) -> str:
+    """Return a method. Raises Refused 21200."""
+    value = given(fields, name) or "POST"
     if value not in _METHODS:
         raise Refused(21200, 400, f"{name} must be GET or POST")
     return value
 
 
-def _timeout(fields: Fields) -> int:
-    value = _given(fields, "Timeout")
+def ring_limit(fields: Fields) -> int:
+    """Return how long a call may ring. Raises Refused 21208."""
+    value = given(fields, "Timeout")
     if value is None:
         return RING_LIMIT
     if not _WHOLE_NUMBER.fullmatch(value) or int(value) not in RING_LIMITS:
@@ -133,15 +163,18 @@ def _timeout(fields: Fields) -> int:
     return int(value)
 
 
-def _callback(fields: Fields, networks: Sequence[Network]) -> CallbackConfig | None:
-    url = _given(fields, "StatusCallback")
-    method = _method(fields, "StatusCallbackMethod")
+def callback_config(
+    fields: Fields, networks: Sequence[Network]
+) -> CallbackConfig | None:
+    """Return where progress goes, None: nowhere. Raises Refused 21609, 21626, 21200."""
+    url = given(fields, "StatusCallback")
+    word = method(fields, "StatusCallbackMethod")
     if url is not None:
         check_callback_url(url, networks)
     events = _events(fields.all("StatusCallbackEvent"))
     if url is None:
         return None
-    return CallbackConfig(url=url, method=method, events=events)
+    return CallbackConfig(url=url, method=word, events=events)
 
 
 def check_callback_url(url: str, networks: Sequence[Network]) -> None:

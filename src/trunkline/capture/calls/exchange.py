@@ -1,11 +1,12 @@
-"""One callback's exchange with its server: attempts, redirects, handshake, retries.
+"""One exchange with a call's server: attempts, redirects, handshake, retries.
 
 An attempt is a chain of requests (redirects, the answer to a 401); after one that
 failed in a way that the URL's fragment names, another may follow. All of it ends
 within the total time (spec call-progress 5.3, 6.2).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
@@ -13,8 +14,8 @@ import structlog
 from trunkline.capture.calls import answers
 from trunkline.capture.calls import callback as callbacks
 from trunkline.capture.calls.answers import Answer, Attempt, Judgement, Outcome
-from trunkline.capture.calls.callback import Callback, Hop
-from trunkline.capture.calls.cookies import Cookies
+from trunkline.capture.calls.callback import CallRequest, Hop
+from trunkline.capture.calls.cookies import Cookies, Jars
 from trunkline.capture.calls.overrides import DOCUMENTED, Overrides, overrides_of
 from trunkline.clock import Clock
 from trunkline.outgoing.messages import Reason, Request, Response, SendFailed
@@ -42,27 +43,35 @@ class Http(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What every exchange needs. `region` is what `X-Home-Region` says."""
+    """What every exchange needs. `region` is what `X-Home-Region` says.
+
+    `auth_token` gives the token of an account, which signs its requests.
+    """
 
     http: Http
     clock: Clock
+    auth_token: Callable[[str], str | None]
     defaults: Overrides = DOCUMENTED
     region: str = "us1"
+    jars: Jars = field(default_factory=Jars)
 
 
 async def exchange(
-    callback: Callback, means: Means, *, auth_token: str, cookies: Cookies
+    request: CallRequest,
+    means: Means,
+    judge: Callable[[int], Judgement] = answers.of_status,
 ) -> Outcome:
-    """Make a callback, with all its attempts. `cookies` are the call's."""
-    overrides, bad_keys = overrides_of(callback.url, means.defaults)
+    """Make a request, with all its attempts; `judge` says what a final status means."""
+    overrides, bad_keys = overrides_of(request.url, means.defaults)
     clock = means.clock
     deadline_ms = clock.now_ms() + overrides.total
+    cookies = means.jars.of(request.call_sid)
     chain = _Chain(
-        callback=callback,
+        request=request,
         means=means,
+        judge=judge,
         overrides=overrides,
         deadline_ms=deadline_ms,
-        auth_token=auth_token,
         cookies=cookies,
     )
     attempts: list[Attempt] = []
@@ -86,7 +95,10 @@ async def exchange(
     if problem is None and bad_keys:
         problem = answers.bad_overrides(bad_keys)
     answer = _answer(response, attempt.duration_ms, ended_ms) if response else None
-    return Outcome(attempts=tuple(attempts), answer=answer, problem=problem)
+    means.jars.keep(request.call_sid, cookies)
+    return Outcome(
+        attempts=tuple(attempts), answer=answer, problem=problem, url=chain.url
+    )
 
 
 class _Chain:
@@ -95,50 +107,54 @@ class _Chain:
     def __init__(
         self,
         *,
-        callback: Callback,
+        request: CallRequest,
         means: Means,
+        judge: Callable[[int], Judgement],
         overrides: Overrides,
         deadline_ms: int,
-        auth_token: str,
         cookies: Cookies,
     ) -> None:
-        self._callback = callback
+        self._request = request
         self._means = means
+        self._judge = judge
         self._overrides = overrides
         self._deadline_ms = deadline_ms
-        self._auth_token = auth_token
+        # An account that is gone has no token; whoever gets this cannot verify it.
+        self._auth_token = means.auth_token(request.account_sid) or ""
         self._cookies = cookies
+        self.url = ""
 
     async def attempt(self) -> tuple[Response | None, Judgement]:
         """Follow one attempt to its last answer."""
         response: Response | None = None
         redirects = 0
         try:
-            hop: Hop | None = callbacks.first_hop(self._callback)
+            hop: Hop | None = callbacks.first_hop(self._request)
             while hop is not None:
                 response = None
                 response = await self._send(hop)
-                following = callbacks.next_hop(hop, response, self._callback.token)
+                following = callbacks.next_hop(hop, response, self._request.token)
                 redirects += following is not None and response.status != 401  # noqa: PLR2004
                 if redirects > MAX_REDIRECTS:
                     return response, Judgement(answers.TOO_MANY_REDIRECTS, None)
+                self.url = hop.target.url if redirects else ""
                 hop = following
         except InvalidUrl:
             return response, Judgement(answers.BROKEN_REDIRECT, None)
         except SendFailed as failure:
             return failure.response, answers.of_failure(failure)
         assert response is not None
-        return response, answers.of_status(response.status)
+        return response, self._judge(response.status)
 
     async def _send(self, hop: Hop) -> Response:
         left = (self._deadline_ms - self._means.clock.now_ms()) / 1000
         if left <= 0:
             raise SendFailed(Reason.TOTAL_TIMEOUT, "")
         url = hop.url
-        _log.debug("callback_signed", call_sid=self._callback.call_sid, url=url)
+        _log.debug("callback_signed", call_sid=self._request.call_sid, url=url)
         headers = callbacks.headers(
             hop,
-            self._callback,
+            self._request.token,
             auth_token=self._auth_token,
             region=self._means.region,
             cookies=self._cookies.header(hop.target.origin),

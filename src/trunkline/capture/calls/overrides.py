@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 
@@ -81,6 +82,7 @@ _GRAMMAR: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def overrides_of(url: str, defaults: Overrides = DOCUMENTED) -> Read:
     """Return what the fragment of `url` asks for; `defaults` where it asks nothing."""
     _, _, fragment = url.partition("#")

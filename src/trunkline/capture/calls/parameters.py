@@ -56,18 +56,35 @@ def parameters(call: Call, owed: Owed, *, extra: bool = False) -> Parameters:
     tells who ended it and the engine's word for why.
     """
     values = {
+        **_of_every_request(call),
+        "CallbackSource": SOURCE,
+        "SequenceNumber": str(owed.sequence),
+        "Timestamp": rfc2822(owed.fired_ms),
+    }
+    if owed.progress is Progress.COMPLETED:
+        values |= _at_the_end(call)
+    others = _of_the_leg(call)
+    if owed.progress is Progress.COMPLETED:
+        others |= _afterwards(call, extra=extra)
+    return _in_order(values, others)
+
+
+def of_document(call: Call) -> Parameters:
+    """Return the parameters of a request for a call's TwiML."""
+    return _in_order(_of_every_request(call), _of_the_leg(call))
+
+
+def _of_every_request(call: Call) -> dict[str, str]:
+    values = {
         "CallSid": call.sid,
         "AccountSid": call.account_sid,
         "ApiVersion": API_VERSION,
-        "CallbackSource": SOURCE,
         "Direction": call.direction.value,
         "From": call.from_,
         "To": call.to,
         "Caller": call.from_,
         "Called": call.to,
         "CallStatus": call.state.value,
-        "SequenceNumber": str(owed.sequence),
-        "Timestamp": rfc2822(owed.fired_ms),
         **_place("From", call.from_place),
         **_place("Caller", call.from_place),
         **_place("To", call.to_place),
@@ -75,12 +92,11 @@ def parameters(call: Call, owed: Owed, *, extra: bool = False) -> Parameters:
     }
     if call.answered_by is not None:
         values["AnsweredBy"] = call.answered_by
-    if owed.progress is Progress.COMPLETED:
-        values |= _at_the_end(call)
+    return values
+
+
+def _in_order(values: dict[str, str], others: dict[str, str]) -> Parameters:
     ordered = {name: values[name] for name in _ORDER if name in values}
-    others = _of_the_leg(call)
-    if owed.progress is Progress.COMPLETED:
-        others |= _afterwards(call, extra=extra)
     # A detail never replaces a parameter of the table.
     return (*ordered.items(), *((n, v) for n, v in others.items() if n not in ordered))
 

@@ -9,7 +9,7 @@ place in the queue is given up. Until then it is in the queue, through any crash
 
 import asyncio
 import sqlite3
-from collections import OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -20,7 +20,6 @@ from trunkline.capture.calls import targets
 from trunkline.capture.calls.answers import Outcome
 from trunkline.capture.calls.call_event import CallEvent, call_event, stream_events
 from trunkline.capture.calls.callback import Callback
-from trunkline.capture.calls.cookies import Cookies
 from trunkline.capture.calls.exchange import Means, exchange
 from trunkline.errors import StorageFailed
 from trunkline.events.envelope import Event
@@ -32,9 +31,6 @@ CONCURRENCY_PER_HOST = 20
 
 # Callbacks kept in memory while they wait; of the others, only their numbers.
 KEPT = 10_000
-
-# Calls whose cookies are remembered.
-JARS = 10_000
 
 _PAGE = 1000
 _STORAGE_PAUSE = 1.0  # seconds
@@ -90,7 +86,8 @@ class _Host:
 class Sender:
     """Makes callbacks for as long as `run` runs.
 
-    `auth_token` gives the token of an account, which signs its callbacks.
+    `counts` are of settled callbacks: by the code of what went wrong, 0 where nothing
+    did.
     """
 
     def __init__(
@@ -99,23 +96,23 @@ class Sender:
         queue: Queue,
         intake: Intake,
         means: Means,
-        auth_token: Callable[[str], str | None],
         concurrency: int = CONCURRENCY,
         concurrency_per_host: int = CONCURRENCY_PER_HOST,
     ) -> None:
         self._queue = queue
         self._intake = intake
         self._means = means
-        self._auth_token = auth_token
         self._concurrency = concurrency
         self._concurrency_per_host = concurrency_per_host
         self._legs: dict[str, deque[Waiting]] = {}
         self._hosts: dict[str, _Host] = {}
         self._runnable: deque[_Host] = deque()
-        self._jars: OrderedDict[str, Cookies] = OrderedDict()
         self._busy = 0
         self._kept = 0
         self._tasks: asyncio.TaskGroup | None = None
+        self._stopping = False
+        self._at_rest = asyncio.Event()
+        self.counts: Counter[int] = Counter()
 
     async def load(self) -> None:
         """Take up the stored queue. Awaited once, before anything is enqueued."""
@@ -129,6 +126,14 @@ class Sender:
         async with asyncio.TaskGroup() as self._tasks:
             self._start_what_may()
             await asyncio.Event().wait()
+
+    async def come_to_rest(self, grace: float) -> None:
+        """Start no more requests, and wait for those under way: `grace` seconds."""
+        self._stopping = True
+        if self._busy:
+            await self._means.clock.wait(self._at_rest, grace)
+        if self._busy:
+            _log.warning("callbacks_abandoned", count=self._busy)
 
     def enqueue(self, places: Iterable[Waiting]) -> None:
         """Add committed callbacks, in the order of their commits."""
@@ -156,7 +161,7 @@ class Sender:
             self._runnable.append(host)
 
     def _start_what_may(self) -> None:
-        if self._tasks is None:
+        if self._tasks is None or self._stopping:
             return
         while self._runnable and self._busy < self._concurrency:
             host = self._runnable.popleft()
@@ -182,6 +187,8 @@ class Sender:
         self._list(host)
         if not host.busy and not host.ready:
             del self._hosts[host.name]
+        if self._stopping and not self._busy:
+            self._at_rest.set()
         self._start_what_may()
 
     def _advance(self, place: Waiting) -> None:
@@ -195,17 +202,10 @@ class Sender:
             del self._legs[place.call_sid]
 
     async def _send(self, callback: Callback, number: int) -> None:
-        jar = self._jars.get(callback.call_sid) or Cookies()
-        outcome = await exchange(
-            callback,
-            self._means,
-            # An account that is gone has no token; whoever gets this cannot verify it.
-            auth_token=self._auth_token(callback.account_sid) or "",
-            cookies=jar,
-        )
-        self._keep_jar(callback.call_sid, jar)
+        outcome = await exchange(callback, self._means)
         _tell(callback, outcome)
         await self._settle(callback, number, outcome)
+        self.counts[outcome.problem.code if outcome.problem else 0] += 1
 
     async def _settle(self, callback: Callback, number: int, outcome: Outcome) -> None:
         event = call_event(callback, outcome)
@@ -230,19 +230,11 @@ class Sender:
                 _log.error("callback_not_read", error=str(error))
                 await self._means.clock.sleep(_STORAGE_PAUSE)
 
-    def _keep_jar(self, call_sid: str, jar: Cookies) -> None:
-        # Not stored: after a restart, or above the limit, a server sets them anew.
-        if jar:
-            self._jars[call_sid] = jar
-            self._jars.move_to_end(call_sid)
-            if len(self._jars) > JARS:
-                self._jars.popitem(last=False)
-
 
 def _tell(callback: Callback, outcome: Outcome) -> None:
     """Write one line about a settled callback; a warning where it failed."""
     problem = outcome.problem
-    tell = _log.info if problem is None else _log.warning
+    tell = _log.debug if problem is None else _log.warning
     tell(
         "callback_settled",
         call_sid=callback.call_sid,

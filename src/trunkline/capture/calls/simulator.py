@@ -1,18 +1,18 @@
 """The simulator: the engine in use while no other is set up. It makes no sound.
 
-Every call goes the way that the last digits of its `To` choose, one step after
-another at an even pace. One task works for all calls (DESIGN 6).
+Every call goes the way that its `To` chooses, one step after another at an even pace.
+One task works for all calls (DESIGN 6).
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import structlog
 
 from trunkline.capture.calls.agenda import Agenda
 from trunkline.capture.calls.call import Call
-from trunkline.capture.calls.progress import EndedBy, Report, Reported, State
+from trunkline.capture.calls.progress import Report, Reported, State
+from trunkline.capture.calls.scenarios import Plan, plan_of
 from trunkline.clock import Clock
 from trunkline.errors import StorageFailed
 
@@ -22,34 +22,6 @@ _STORAGE_PAUSE_MS = 1000
 
 _log = structlog.get_logger("simulator")
 
-
-class Step(NamedTuple):
-    """One report of a plan: the state, and what else the report says."""
-
-    state: Reported
-    details: Mapping[str, Any] = MappingProxyType({})
-
-
-_INITIATED = Step(Reported.INITIATED)
-_RINGING = Step(Reported.RINGING)
-_ANSWERED = Step(Reported.ANSWERED)
-
-
-def _ended(**details: Any) -> Step:
-    return Step(Reported.ENDED, details)
-
-
-_HUNG_UP = _ended(ended_by=EndedBy.CALLEE)
-
-ANSWERED = (_INITIATED, _RINGING, _ANSWERED, _HUNG_UP)
-
-# How a call goes, by the last digits of `To`. The pace stands for the ring limit.
-PLANS = {
-    "0001": (_INITIATED, _ended(sip_code=486, ended_by=EndedBy.CALLEE)),
-    "0002": (_INITIATED, _RINGING, _ended(ended_by=EndedBy.TIMER)),
-    "0003": (_INITIATED, _ended(sip_code=404, ended_by=EndedBy.ENGINE)),
-    "0004": (_INITIATED, _ANSWERED, _HUNG_UP),
-}
 
 _REACHED = {
     State.QUEUED: 0,
@@ -61,23 +33,19 @@ _REACHED = {
 _RANK = {state: rank for rank, state in enumerate(Reported, start=1)}
 
 
-def plan_of(to: str) -> tuple[Step, ...]:
-    """Return how a call to that number goes."""
-    return PLANS.get(to[-4:], ANSWERED)
-
-
 class _Next(NamedTuple):
     """What is to be reported next of a call."""
 
     call_sid: str
-    plan: tuple[Step, ...]
+    plan: Plan
     at: int
 
 
 class Simulator:
     """An engine without telephones. `run` must run for calls to make progress.
 
-    `report` is the switchboard's; `pace_ms` is the time between two steps.
+    `report` is the switchboard's; `pace_ms` is the time between two steps. `seed`
+    has numbers that ask for nothing go the ways of a mix.
     """
 
     def __init__(
@@ -86,21 +54,23 @@ class Simulator:
         report: Callable[[Sequence[Report]], Awaitable[object]],
         clock: Clock,
         pace_ms: int,
+        seed: int | None = None,
     ) -> None:
         self._report = report
         self._clock = clock
         self._pace_ms = pace_ms
+        self._seed = seed
         self._agenda: Agenda[_Next] = Agenda(clock)
 
     async def place(self, call: Call) -> None:
         """Start a call, or go on with it from its state."""
-        plan = plan_of(call.to)
+        plan = plan_of(call.to, instructed=call.instructed, seed=self._seed)
         reached = _REACHED[call.state]
-        ahead = [i for i, step in enumerate(plan) if _RANK[step.state] > reached]
-        wait_ms = self._pace_ms if reached else 0
-        self._agenda.add(
-            self._clock.now_ms() + wait_ms, _Next(call.sid, plan, ahead[0])
-        )
+        for at, step in enumerate(plan):
+            if _RANK[step.state] > reached:
+                due_ms = self._clock.now_ms() + step.after * self._pace_ms
+                self._agenda.add(due_ms, _Next(call.sid, plan, at))
+                break
 
     async def hang_up(self, call: Call) -> None:
         """Do nothing: reports of a call that is over change nothing."""
@@ -119,8 +89,8 @@ class Simulator:
                 continue
             for at_ms, (call_sid, plan, at) in due:
                 if at + 1 < len(plan):
-                    following = _Next(call_sid, plan, at + 1)
-                    self._agenda.add(at_ms + self._pace_ms, following)
+                    due_ms = at_ms + plan[at + 1].after * self._pace_ms
+                    self._agenda.add(due_ms, _Next(call_sid, plan, at + 1))
 
 
 def _report(at_ms: int, item: _Next) -> Report:

@@ -5,8 +5,9 @@ Spec call-progress 2 (what is accepted), 5.3 (encoding), 8 (signing), 10 (showin
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import quote, quote_plus, unquote, urljoin
 
 from trunkline.outgoing import addresses, urls
 from trunkline.outgoing.urls import InvalidUrl, Origin
@@ -29,6 +30,7 @@ class Target(NamedTuple):
     credentials: str | None
 
 
+@lru_cache(maxsize=4096)
 def target_of(url: str) -> Target:
     """Return where `url` leads, without its fragment. Raises InvalidUrl."""
     text, _, _ = url.partition("#")
@@ -75,6 +77,19 @@ def joined(base: str, location: str) -> Target:
         raise InvalidUrl(str(error)) from None
 
 
+def form(parameters: Iterable[tuple[str, str]]) -> bytes:
+    """Return parameters as the body of a form."""
+    return "&".join(
+        [f"{_form_text(name)}={_form_text(value)}" for name, value in parameters]
+    ).encode("ascii")
+
+
+# Of a callback's parameters most are names, empty, or as in the callback before.
+@lru_cache(maxsize=8192)
+def _form_text(text: str) -> str:
+    return quote_plus(text)
+
+
 def with_query(url: str, parameters: Iterable[tuple[str, str]]) -> str:
     """Return `url` with parameters after its own query, which stays as it is."""
     query = "&".join(
@@ -94,6 +109,7 @@ def signed_form(url: str) -> str:
     return f"https://{_PORT.sub('', authority)}/{path}"
 
 
+@lru_cache(maxsize=4096)
 def shown(url: str) -> str:
     """Return `url` as others may see it: without fragment, user and password."""
     text, _, _ = url.partition("#")

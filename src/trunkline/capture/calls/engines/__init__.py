@@ -1,0 +1,1 @@
+"""Call engines: adapters to what really makes calls (spec call-progress 12)."""
