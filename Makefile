@@ -34,6 +34,40 @@ demo: $(VENV)/.demo ## Real calls and SDK posts in, signed events out; ONCE=1 st
 test: lint ## Lint, types, import contracts, tests: all that CI runs
 	$(BIN)/python -m pytest
 
+.PHONY: test-sinks
+test-sinks: $(VENV)/.dev ## Sinks against kinesalite, Segment's clients and a faulty network (needs npm)
+	cd tiers/sinks && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(BIN)/python -m pytest tiers/sinks
+
+.PHONY: test-clients
+test-clients: $(VENV)/.dev ## Twilio's own clients, unmodified (needs npm and openssl)
+	@for tool in node npm openssl; do \
+	  command -v $$tool >/dev/null || { echo "make test-clients needs $$tool, which is not here." >&2; exit 1; }; \
+	done
+	@$(MAKE) --no-print-directory tiers/clients/.venv/.ready
+	cd tiers/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(BIN)/python -m pytest tiers/clients
+
+# An environment of its own: what it installs must not become a plugin of our tests.
+tiers/clients/.venv/.ready: requirements/clients.txt
+	$(PYTHON) -m venv tiers/clients/.venv
+	tiers/clients/.venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+.PHONY: test-browser
+test-browser: $(VENV)/.browser ## The real Voice SDK in a real browser (needs chromium or root, and npm)
+	@tiers/browser/install
+	$(BIN)/python -m pytest tiers/browser
+
+# What the browser tier needs: the same, and what drives the browser.
+$(VENV)/.browser: requirements/browser.txt | $(VENV)/.dev
+	$(PIP) install --require-hashes -r requirements/browser.txt
+	@touch $@
+
+.PHONY: test-asterisk
+test-asterisk: $(VENV)/.dev ## Calls through a real Asterisk, with sipp around it (needs root and apt)
+	root="$$(tiers/asterisk/install)" && TRUNKLINE_TEST_ASTERISK="$$root" $(BIN)/python -m pytest tiers/asterisk
+
 .PHONY: lint
 lint: $(VENV)/.dev ## Formatting, lint, types and import contracts
 	$(BIN)/ruff format --check .
@@ -52,12 +86,14 @@ bench: $(VENV)/.dev ## Benchmarks, as ratios to a limit measured in the same run
 
 .PHONY: lock
 lock: ## Pin the dependencies anew, by hash (needs uv)
-	for set in demo dev; do \
+	for set in demo dev browser; do \
 	  uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --upgrade \
 	    --python-version 3.11 --extra demo pyproject.toml \
 	    --group pyproject.toml:$${set/demo/build} --output-file requirements/$$set.txt; \
 	done
+	uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --upgrade \
+	  --python-version 3.11 --group pyproject.toml:clients --output-file requirements/clients.txt
 
 .PHONY: clean
 clean: ## Remove what make made
-	rm -rf $(VENV) .bench dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tiers/*/.venv tiers/*/node_modules .bench dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,9 +1,26 @@
 """What every test shares."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
+
+
+if TYPE_CHECKING:
+    from tests.app.sinks.aws import Aws
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """Run every test on the event loop of the server: asyncio, on uvloop."""
     return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def aws() -> "Iterator[Aws]":
+    """AWS as moto plays it. There is one in a process: its state is the process's."""
+    # Half a second that only those wait who use it.
+    from tests.app.sinks.aws import running_aws  # noqa: PLC0415
+
+    with running_aws() as aws:
+        yield aws

@@ -5,6 +5,7 @@ TrunklineError
 |                      client as code, status and message
 |- InvalidSetting      an option or environment variable is wrong: mend it, start again
 |- DataFolderUnusable  the data folder cannot be used: mend it, start again
+|  `- DataFolderInUse  another process holds it: stop that one, or talk to it
 |- AddressUnusable     the address cannot be listened on: choose another, start again
 `- StorageFailed       the disk did not keep a write: nothing was accepted, try again
 """
@@ -37,6 +38,10 @@ class InvalidSetting(TrunklineError):
 
 class DataFolderUnusable(TrunklineError):
     """The data folder cannot be used."""
+
+
+class DataFolderInUse(DataFolderUnusable):
+    """Another process uses the data folder."""
 
 
 class AddressUnusable(TrunklineError):

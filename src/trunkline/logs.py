@@ -33,5 +33,19 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # What libraries have to say is shown from warnings on, in the same place.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    # What libraries have to say is shown from warnings on, in the same form.
+    logging.basicConfig(level=logging.WARNING, handlers=[_Libraries()])
+
+
+class _Libraries(logging.Handler):
+    """Makes our log lines of what libraries say."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        structlog.get_logger().log(
+            record.levelno,
+            "library.said",
+            library=record.name,
+            message=record.getMessage(),
+            exc_info=record.exc_info,
+        )

@@ -5,6 +5,7 @@ and the variable `TRUNKLINE_NAME`. docs/reference/settings.md is checked against
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -31,6 +32,7 @@ _PRIVATE_NETWORKS = (
 
 _LAST_PORT = 65_535
 _LONGEST_SECRET = 256
+_APP = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def _text(value: str) -> str:
@@ -55,9 +57,10 @@ def _number(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def _switch(value: str) -> bool:
-    if value.lower() not in {"true", "false"}:
-        raise ValueError("must be true or false")
-    return value.lower() == "true"
+    word = value.lower()
+    if word not in {"true", "false", "on", "off"}:
+        raise ValueError("must be true or false, or on or off")
+    return word in {"true", "on"}
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -89,6 +92,32 @@ def _url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an absolute http or https URL")
     return value.rstrip("/")
+
+
+def _endpoint(value: str) -> str:
+    parts = urlsplit(value)
+    if "@" in parts.netloc or "?" in value or "#" in value:
+        raise ValueError("must have no user info, query or fragment")
+    return _url(value)
+
+
+def _app(value: str) -> str:
+    # A comma ends a name in the dialplan as it does in a query.
+    if not _APP.fullmatch(value):
+        raise ValueError("must be letters, digits, - and _")
+    return value
+
+
+def _dial_string(value: str) -> str:
+    if "{number}" not in value or "/" not in value or not value.isprintable():
+        raise ValueError("must be technology/resource, with {number} in it")
+    return value
+
+
+def _region(value: str) -> str:
+    if not value.isascii() or not value.replace("-", "").isalnum():
+        raise ValueError("must be letters, digits and hyphens")
+    return value
 
 
 def _list(value: str) -> tuple[str, ...]:
@@ -139,6 +168,15 @@ class Settings:
         "Form of log lines; auto is console on a terminal, else json.",
         option=True,
     )
+    tls_cert: Path | None = _setting(
+        Path,
+        None,
+        "File of the certificate chain (PEM): the listener then speaks TLS.",
+        option=True,
+    )
+    tls_key: Path | None = _setting(
+        Path, None, "File of that certificate's private key (PEM).", option=True
+    )
     account_sid: str | None = _setting(
         _sid("AC"), None, "Account SID of the first account; made if not given."
     )
@@ -172,23 +210,137 @@ class Settings:
     ca_bundle: Path | None = _setting(
         Path, None, "File of further root certificates (PEM) for outgoing requests."
     )
+    kinesis_endpoint_url: str | None = _setting(
+        _endpoint, None, "Address of a Kinesis server in place of AWS's, by region."
+    )
+    sts_endpoint_url: str | None = _setting(
+        _endpoint, None, "Address of an STS server in place of AWS's, by region."
+    )
+    segment_endpoint_url: str | None = _setting(
+        _endpoint,
+        None,
+        "Address in place of Segment's public one; `/v1/batch` is appended.",
+    )
+    retention_days: int = _setting(
+        _number(1, 3650), 7, "Days for which events and dead letters are kept."
+    )
+    retention_bytes: int = _setting(
+        _number(0, 2**50),
+        0,
+        "Size of the database above which the oldest events go; 0: no limit.",
+    )
+    call_retention_days: int = _setting(
+        _number(1, 3650), 30, "Days for which calls are kept after their end."
+    )
+    metrics: bool = _setting(
+        _switch, True, "Serve `/metrics`, to whoever reaches the listener."
+    )
+    engine: str = _setting(
+        _one_of("simulator", "asterisk"), "simulator", "What makes the calls."
+    )
+    asterisk_url: str | None = _setting(
+        _endpoint, None, "Address of Asterisk's HTTP server; `/ari` is appended."
+    )
+    asterisk_user: str | None = _setting(
+        _secret, None, "User of its REST interface, as in `ari.conf`."
+    )
+    asterisk_password: str | None = _setting(
+        _secret, None, "Password of that user.", secret=True
+    )
+    asterisk_app: str = _setting(
+        _app, "trunkline", "Name of our Stasis application; one server uses it."
+    )
+    asterisk_endpoint: str = _setting(
+        _dial_string,
+        "PJSIP/{number}@trunk",
+        "Dial string of API calls and `<Dial>` legs; `{number}` is who is called.",
+    )
     simulator_pace: int = _setting(
         _number(0, 600_000), 50, "Milliseconds between two steps of a simulated call."
+    )
+    simulator_seed: int | None = _setting(
+        _number(0, 2**31),
+        None,
+        "Makes simulated calls go ways of a mix, chosen by the number.",
     )
     calls_per_second: int = _setting(
         _number(0, 10_000), 0, "API calls dialled per second and account; 0: no limit."
     )
+    sip_603: str = _setting(
+        _one_of("busy", "no-answer"),
+        "busy",
+        "What a call is that the callee declined (SIP 603).",
+    )
+    callback_defaults: str = _setting(
+        _text, "", "Connection overrides of URLs that have none, as in a fragment."
+    )
+    callback_concurrency: int = _setting(
+        _number(1, 10_000), 100, "Callbacks under way at a time."
+    )
+    callback_concurrency_per_host: int = _setting(
+        _number(1, 10_000), 20, "Of these, to one server."
+    )
+    extra_parameters: bool = _setting(
+        _switch, False, "Tell in `completed` callbacks who hung up, and why."
+    )
+    home_region: str = _setting(
+        _region, "us1", "What callbacks say in `X-Home-Region`."
+    )
     sdk_allowed_origins: tuple[str, ...] = _setting(
         _list, (), "Origins that may post Voice SDK events; none named: any."
+    )
+    sdk_token_check: str = _setting(
+        _one_of("verify", "claims"),
+        "verify",
+        "verify checks tokens whole; claims, for tests only, believes any signature.",
+    )
+    sdk_expired_token_grace: int = _setting(
+        _number(0, 86_400),
+        14_400,
+        "Seconds for which an expired token still serves a call that is known.",
     )
     sdk_hold_seconds: int = _setting(
         _number(0, 3600), 60, "How long a post without a call SID waits for it."
     )
+    sdk_min_level: str = _setting(
+        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "DEBUG",
+        "Lowest level of Voice SDK events that are emitted.",
+    )
     sdk_max_event_bytes: int = _setting(
         _number(1024, 16_777_216), 65_536, "Largest Voice SDK event post, in bytes."
     )
+    sdk_max_metrics_bytes: int = _setting(
+        _number(1024, 16_777_216), 262_144, "Largest metrics post, in bytes."
+    )
     sdk_trusted_proxies: tuple[Network, ...] = _setting(
-        _networks, (), "Proxies whose `X-Forwarded-For` is believed."
+        _networks, (), "Proxies that are believed about the client's address."
+    )
+    sdk_client_ip_header: str = _setting(
+        _one_of("X-Forwarded-For", "Forwarded", "X-Real-IP"),
+        "X-Forwarded-For",
+        "Header in which they tell it.",
+    )
+    sdk_geo_mmdb: Path | None = _setting(
+        Path, None, "MMDB file, of a city database, that tells places of addresses."
+    )
+    sdk_geo: bool = _setting(_switch, True, "Look up the places of clients.")
+    sdk_ip_privacy: str = _setting(
+        _one_of("full", "truncate", "drop"),
+        "full",
+        "What is kept of IP addresses; truncate keeps a /24 or a /48.",
+    )
+    sdk_hash_device_ids: bool = _setting(
+        _switch, True, "Keep ids of audio devices as salted hashes only."
+    )
+    sdk_client_name: str = _setting(
+        _one_of("plain", "hash", "drop"), "plain", "What is kept of client identities."
+    )
+    sdk_keep_raw: bool = _setting(
+        _switch, True, "Keep Voice SDK posts, redacted, beside their events."
+    )
+    sdk_retention_days: int = _setting(
+        _number(1, 3650), 30, "Days for which posts and quality samples are kept."
     )
 
     @property
@@ -224,8 +376,11 @@ def read(
             name = variable(setting.name) if given is None else option(setting.name)
             raise InvalidSetting(f"{name}: {error}") from None
     settings = Settings(**values)
+    _check_pair(settings, "tls_cert", "tls_key")
     _check_pair(settings, "account_sid", "auth_token")
     _check_pair(settings, "api_key_sid", "api_key_secret")
+    if settings.engine == "asterisk":
+        _check_given(settings, "asterisk_url", "asterisk_user", "asterisk_password")
     return settings
 
 
@@ -249,6 +404,14 @@ def _check_pair(settings: Settings, one: str, other: str) -> None:
         raise InvalidSetting(
             f"{variable(one)} and {variable(other)} are set together or not at all."
         )
+
+
+def _check_given(settings: Settings, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) is None:
+            raise InvalidSetting(
+                f"{variable(name)} must be set where the engine is {settings.engine}."
+            )
 
 
 def _is_loopback(host: str) -> bool:

@@ -34,6 +34,13 @@ def other_client(site: Site) -> Iterator[Client]:
 
 
 @pytest.fixture
+def operator(site: Site) -> Iterator[Raw]:
+    raw = Raw(site.url, site.operator)
+    yield raw
+    raw.close()
+
+
+@pytest.fixture
 def raw(site: Site, account: Account) -> Iterator[Raw]:
     raw = Raw(site.url, account)
     yield raw

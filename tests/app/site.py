@@ -2,25 +2,33 @@
 
 import asyncio
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import uvicorn
+from jsonschema import Draft202012Validator
 from starlette.responses import PlainTextResponse
 from twilio.rest import Client
 
 from trunkline.accounts import Account, Accounts, ApiKey
-from trunkline.api.app import application
+from trunkline.accounts.registry import AccountRegistry
+from trunkline.api import accounts as accounts_api
+from trunkline.api.app import Application, application
 from trunkline.api.events_v1.services import Services
 from trunkline.clock import SystemClock
 from trunkline.database.file import Database
+from trunkline.events.catalogue import EVENT_TYPES
 from trunkline.events.ids import Ids
+from trunkline.storage.accounts import AccountStore
 from trunkline.storage.streams import SqliteStreams
 from trunkline.streams.registry import Registry
 from trunkline.streams.routing import Route
@@ -58,6 +66,8 @@ class Site:
     keys: dict[str, ApiKey]
     run: Callable[[Any], Any]
     registry: Registry
+    operator: Account
+    app: Application
 
 
 @contextmanager
@@ -75,23 +85,31 @@ def serving(folder: Path, **options: Any) -> Iterator[Site]:
         )
         for account in made
     }
+    operator = Account(sid=f"AC{0:032x}", auth_token="operator", first=True)
+    accounts = Accounts([operator, *made], keys.values())
     clock = SystemClock()
+    ids = Ids(clock.now_ms, os.urandom)
     delivery = Recorder()
     database = Database(folder / "trunkline.db")
+    account_store = AccountStore(database)
     registry = Registry(
         SqliteStreams(database),
         delivery,
         clock,
-        Ids(clock.now_ms, os.urandom),
+        ids,
         delivery.send_test,
         one_subscription_per_sink=options.pop("one_subscription_per_sink", False),
+        event_types=options.pop("event_types", EVENT_TYPES),
     )
     cors_origins = options.pop("cors_origins", ())
-    services = Services(
-        accounts=Accounts(made, keys.values()), registry=registry, **options
-    )
+    services = Services(accounts=accounts, registry=registry, **options)
     app = application(
-        services, gateway=PlainTextResponse("gateway"), cors_origins=cors_origins
+        services,
+        gateway=PlainTextResponse("gateway"),
+        accounts=accounts_api.routes(
+            AccountRegistry(account_store, accounts, clock, ids)
+        ),
+        cors_origins=cors_origins,
     )
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
     server = uvicorn.Server(config)
@@ -104,6 +122,7 @@ def serving(folder: Path, **options: Any) -> Iterator[Site]:
 
         async def serve() -> None:
             await database.open()
+            await account_store.save_account(operator, lambda _: None)
             await registry.open()
             await server.serve([listener])
             await database.close()
@@ -120,6 +139,8 @@ def serving(folder: Path, **options: Any) -> Iterator[Site]:
                     10
                 ),
                 registry=registry,
+                operator=operator,
+                app=app,
             )
         finally:
             server.should_exit = True
@@ -136,20 +157,63 @@ def twilio_client(site: Site, user: str, password: str) -> Iterator[Client]:
     client.http_client.session.close()
 
 
+class Described:
+    """What a server says of itself at `/openapi.json`."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self._paths = {
+            re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))): item
+            for path, item in document["paths"].items()
+        }
+
+    def check(self, answer: requests.Response) -> None:
+        """Fail unless the answer is as described; unknown paths are not described."""
+        method, url = answer.request.method, answer.request.url
+        assert method is not None
+        path = urlsplit(url).path
+        for pattern, item in self._paths.items():
+            if pattern.fullmatch(str(path)) and method.lower() in item:
+                self._check(item[method.lower()], answer)
+
+    def _check(self, operation: dict[str, Any], answer: requests.Response) -> None:
+        described = operation["responses"].get(str(answer.status_code))
+        assert described is not None, f"{operation['operationId']}: {answer!r}"
+        if "content" not in described:
+            assert answer.content == b""
+            return
+        [(media_type, content)] = described["content"].items()
+        assert answer.headers["content-type"] == media_type
+        Draft202012Validator(
+            {**content["schema"], "components": self.document["components"]}
+        ).validate(answer.json())
+
+
+@cache
+def described(url: str) -> Described:
+    return Described(requests.get(f"{url}/openapi.json", timeout=10).json())
+
+
 class Raw:
-    """Sends requests as they are written, where Twilio's client would not."""
+    """Sends requests as they are written, where Twilio's client would not.
+
+    Every answer is held against the document that the server serves of itself.
+    """
 
     def __init__(self, url: str, account: Account) -> None:
         self._url = url
+        self._described = described(url)
         self._session = requests.Session()
         self._session.auth = (account.sid, account.auth_token)
 
     def __call__(
         self, method: str, path: str, form: Any = None, **options: Any
     ) -> requests.Response:
-        return self._session.request(
+        answer = self._session.request(
             method, self._url + path, data=form, timeout=10, **options
         )
+        self._described.check(answer)
+        return answer
 
     def close(self) -> None:
         self._session.close()

@@ -4,6 +4,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 
 from trunkline import cli
@@ -42,6 +43,13 @@ def test_every_command_has_its_heading() -> None:
     headings = re.findall(r"^## `trunkline ([\w-]+)`$", COMMANDS, re.MULTILINE)
 
     assert sorted(headings) == sorted(cli.main.commands)
+
+
+def test_every_command_of_a_group_has_its_row() -> None:
+    listed = re.findall(r"^\| `trunkline ([\w-]+ [\w-]+)[` ]", COMMANDS, re.MULTILINE)
+    groups = [c for c in cli.main.commands.values() if isinstance(c, click.Group)]
+
+    assert sorted(listed) == sorted(f"{g.name} {c}" for g in groups for c in g.commands)
 
 
 def test_every_link_in_the_documentation_leads_somewhere() -> None:

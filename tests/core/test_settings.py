@@ -165,6 +165,35 @@ def test_a_setting_has_a_variable_and_an_option_of_its_name() -> None:
     assert option("data_dir") == "--data-dir"
 
 
+def test_the_asterisk_engine_needs_to_know_its_asterisk() -> None:
+    given = {
+        "TRUNKLINE_ENGINE": "asterisk",
+        "TRUNKLINE_ASTERISK_URL": "http://127.0.0.1:8088",
+        "TRUNKLINE_ASTERISK_USER": "trunkline",
+        "TRUNKLINE_ASTERISK_PASSWORD": "the-ari-password",
+    }
+
+    assert read(given).engine == "asterisk"
+    assert "the-ari-password" not in repr(read(given))
+    for name in list(given)[1:]:
+        with pytest.raises(InvalidSetting, match=f"{name} must be set"):
+            read({k: v for k, v in given.items() if k != name})
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("TRUNKLINE_ENGINE", "freeswitch"),
+        ("TRUNKLINE_ASTERISK_URL", "http://user:password@127.0.0.1:8088"),
+        ("TRUNKLINE_ASTERISK_APP", "one,two"),
+        ("TRUNKLINE_ASTERISK_ENDPOINT", "PJSIP/trunk"),
+    ],
+)
+def test_a_wrong_setting_of_the_asterisk_engine_is_named(name: str, wrong: str) -> None:
+    with pytest.raises(InvalidSetting, match=name):
+        read({name: wrong})
+
+
 def test_settings_show_no_secret() -> None:
     settings = read(
         {
@@ -177,3 +206,23 @@ def test_settings_show_no_secret() -> None:
 
     assert "the-auth-token" not in repr(settings)
     assert "the-key-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "variable_name",
+    [
+        "TRUNKLINE_KINESIS_ENDPOINT_URL",
+        "TRUNKLINE_STS_ENDPOINT_URL",
+        "TRUNKLINE_SEGMENT_ENDPOINT_URL",
+    ],
+)
+def test_an_endpoint_is_an_address_to_which_a_path_can_be_added(
+    variable_name: str,
+) -> None:
+    settings = read({variable_name: "http://127.0.0.1:4567/base/"})
+
+    name = variable_name.removeprefix("TRUNKLINE_").lower()
+    assert getattr(settings, name) == "http://127.0.0.1:4567/base"
+    for wrong in ("127.0.0.1:4567", "http://u:p@x", "http://x/?a=1", "http://x/#a"):
+        with pytest.raises(InvalidSetting, match=variable_name):
+            read({variable_name: wrong})

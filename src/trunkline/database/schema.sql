@@ -8,6 +8,7 @@ PRAGMA checkpoint_fullfsync = ON;
 PRAGMA foreign_keys = ON;
 PRAGMA busy_timeout = 5000;
 PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -32768;
 
 -- tables: The schema of a new database.
 
