@@ -2,6 +2,7 @@
 
 A setting `name` is the option `--name` of `trunkline serve` (where `option` is set)
 and the variable `TRUNKLINE_NAME`. docs/reference/settings.md is checked against this.
+Longer than other modules because it is one table: a reader finds all of them here.
 """
 
 import ipaddress

@@ -4,7 +4,6 @@ What is decided is on disk before the delivery counts as settled. So a crash on 
 line repeats the attempt, and loses nothing.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
@@ -134,7 +133,9 @@ class Attempts:
         )
 
     async def _send(self, deliveries: Sequence[Delivery]) -> Sequence[Answer]:
-        parcels = [Parcel(delivery.entry.event, delivery.body) for delivery in deliveries]
+        parcels = [
+            Parcel(delivery.entry.event, delivery.body) for delivery in deliveries
+        ]
         try:
             return await self._sender.send(parcels)
         except Exception:  # a bug in a sink must neither lose an event nor stop a lane

@@ -193,9 +193,7 @@ class Lane:
 
     def _take_up_due(self, exception: DeliveryException, entry: Entry) -> None:
         deadline_ms, done = exception.deadline_ms, self._retries.decided
-        self._due.append(
-            self._delivery(entry, deadline_ms, done, exception=exception)
-        )
+        self._due.append(self._delivery(entry, deadline_ms, done, exception=exception))
         self._wake()
 
     def _delivery(
@@ -306,9 +304,7 @@ class Lane:
 
     def _take_back(self, call: str, position: int) -> list[Delivery]:
         """Take a call's retries after a position out of their queue."""
-        taken = [
-            d for d in self._due if d.call == call and d.entry.position > position
-        ]
+        taken = [d for d in self._due if d.call == call and d.entry.position > position]
         for delivery in taken:
             self._due.remove(delivery)
         return taken

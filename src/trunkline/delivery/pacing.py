@@ -74,5 +74,7 @@ class Pacing:
         else:
             self._failed.add(position)
         if self.down:
-            ceiling = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(self._failed_probes, 8))
+            ceiling = min(
+                LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(self._failed_probes, 8)
+            )
             self._probe_at_ms = now_ms + int(ceiling * (1 + spread) / 2)

@@ -39,7 +39,9 @@ class Delivery:
 
     def first_ms(self, started_ms: int) -> int:
         """Return when the first attempt was made, `started_ms` if it is this one."""
-        return self.exception.first_ms if self.attempts and self.exception else started_ms
+        return (
+            self.exception.first_ms if self.attempts and self.exception else started_ms
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,5 @@ def _number(name: str, text: str, least: int, most: int) -> int:
 
 def _switch(name: str, text: str) -> bool:
     if text.lower() not in {"true", "false"}:
-        raise Refused(
-            20001, 400, f"Invalid value for parameter {name}: true or false"
-        )
+        raise Refused(20001, 400, f"Invalid value for parameter {name}: true or false")
     return text.lower() == "true"

@@ -1,8 +1,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-
 from tests.app.delivery.stage import Stage, staged
+
 from trunkline.log.memory import MemoryLog
 from trunkline.testing import ManualClock
 

@@ -153,7 +153,9 @@ def sink(sid: str, policy: DeliveryPolicy = USUAL) -> Sink:
     )
 
 
-def route(sid: str, version: int = 2, after: int = 0, until: int | None = None) -> Route:
+def route(
+    sid: str, version: int = 2, after: int = 0, until: int | None = None
+) -> Route:
     return Route(
         account_sid=ACCOUNT,
         type=RINGING,

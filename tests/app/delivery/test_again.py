@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-
 from tests.app.delivery.stage import (
     ACCOUNT,
     CALL,
@@ -21,6 +20,7 @@ from tests.app.delivery.stage import (
     ids,
     sink,
 )
+
 from trunkline.delivery.redelivery import Redelivery
 from trunkline.delivery.replays import Replay, Replays, Status
 from trunkline.sinks.answer import DELIVERED
@@ -65,7 +65,9 @@ def replays_on(stage: Stage, kept: KeptReplays) -> Replays:
     )
 
 
-async def until(replays: Replays, replay: Replay, status: Status, stage: Stage) -> Replay:
+async def until(
+    replays: Replays, replay: Replay, status: Status, stage: Stage
+) -> Replay:
     for _ in range(50):
         now = replays.find(ACCOUNT, replay.sid)
         assert now is not None

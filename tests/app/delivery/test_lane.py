@@ -1,7 +1,6 @@
 """What a lane does with events: deliver, retry, give up, catch up, go on."""
 
 import msgspec
-
 from tests.app.delivery.stage import (
     ACCOUNT,
     DOWN,
@@ -16,6 +15,7 @@ from tests.app.delivery.stage import (
     route,
     staged,
 )
+
 from trunkline.delivery.lane import QUEUE_LIMIT
 from trunkline.events import test_event
 from trunkline.events.envelope import Event

@@ -3,7 +3,6 @@
 from random import Random
 
 import pytest
-
 from tests.app.delivery.stage import (
     CALL,
     DOWN,
@@ -19,6 +18,7 @@ from tests.app.delivery.stage import (
     sink,
     staged,
 )
+
 from trunkline.log.memory import MemoryLog
 from trunkline.sinks.answer import DELIVERED, Answer
 from trunkline.testing import ManualClock

@@ -1,6 +1,7 @@
 """A sink that is down is probed, not hammered; limits of its policy hold."""
 
 from tests.app.delivery.stage import DOWN, GONE, SINK, Stage, event, ids, sink
+
 from trunkline.sinks.answer import DELIVERED
 from trunkline.streams.policy import DeliveryPolicy
 
