@@ -1,5 +1,6 @@
 -- settings: What every connection is set to. Syncs and checkpoints are made by
 -- groups.py, off the event loop; NORMAL has SQLite make those that its own files need.
+PRAGMA page_size = 8192;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA wal_autocheckpoint = 0;
@@ -25,7 +26,7 @@ CREATE TABLE event (
     data        BLOB NOT NULL
 );
 CREATE UNIQUE INDEX event_by_id ON event (id);
-CREATE INDEX event_by_account ON event (account_sid, position, type);
+CREATE INDEX event_by_account ON event (account_sid, position);
 CREATE INDEX event_by_call ON event (call_sid, position) WHERE call_sid <> '';
 
 -- Up to where a sink is settled. Moves forward only.

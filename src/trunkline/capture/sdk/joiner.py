@@ -5,6 +5,7 @@ transaction that appends its event. So a crash loses none; ids of events are giv
 when posts arrive, so trying again doubles none either.
 """
 
+import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -97,6 +98,7 @@ class Joiner:
         self._kept_ms = retention_days * _DAY_MS
         self._max_held_bytes = max_held_bytes
         self._calls = Calls(max_ids)
+        self._recalling: dict[tuple[str, str], asyncio.Event] = {}
         self.counts: Counter[str] = Counter()
 
     async def open(self) -> None:
@@ -335,8 +337,25 @@ class Joiner:
         self.counts["released"] += len(due) - unresolved
 
     async def _recall(self, account_sid: str, ids: CallIds) -> Call:
-        """Return a call that memory does not have: the store's, or a new one."""
+        """Return a call that memory does not have: the store's, or a new one.
+
+        A new call's posts come thirty at a time: the first looks, the others wait.
+        """
         key = account_sid, ids.temp_call_sid or ids.call_sid or ""
+        while (first := self._recalling.get(key)) is not None:
+            await first.wait()
+            call = self._calls.get(key)
+            if call is not None:
+                return call
+        found = self._recalling[key] = asyncio.Event()
+        try:
+            return await self._look_up(key, ids)
+        finally:
+            del self._recalling[key]
+            found.set()
+
+    async def _look_up(self, key: tuple[str, str], ids: CallIds) -> Call:
+        account_sid = key[0]
         saved = await self._store.find_call(*key)
         call = self._calls.get(key)
         if call is not None:
