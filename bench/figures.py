@@ -11,12 +11,15 @@ from types import MappingProxyType
 
 #: CPU microseconds per event, of the prototype on its machine.
 REFERENCE_CPU_US: Mapping[str, float] = MappingProxyType(
-    {"bare": 17.0, "nginx": 6.7, "accept": 18.0, "deliver": 32.0}
+    {"bare": 17.0, "nginx": 6.7, "accept": 18.0, "deliver": 32.0, "batches": 22.0}
 )
 
 #: Group commits of a hundred rows, in rows per second, and receipt at half load.
 REFERENCE_DISK_PER_SECOND = 100_000.0
 REFERENCE_RECEIPT_P99_MS = 20.0
+
+#: Memory with a backlog.
+REFERENCE_BACKLOG_MIB = 300.0
 
 #: From here on a figure is a defect to find.
 SURPRISE = 3.0
@@ -29,19 +32,21 @@ class Figure:
     `cpu_us` is of the measured process, per request or event; times are in
     milliseconds; `peak_mib` is the most memory it had; `missing` is how many requests
     were not answered 2xx, or events not received. `limited_by` names a helper that was
-    nearly out of CPU itself: then `per_second` is a lower bound.
+    nearly out of CPU itself: then `per_second` is a lower bound. What is 0 was not
+    measured; `note` says what else there is to know.
     """
 
     key: str
     name: str
     count: int
-    per_second: float
-    cpu_us: float
-    p50_ms: float
-    p99_ms: float
+    per_second: float = 0.0
+    cpu_us: float = 0.0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
     peak_mib: float = 0.0
     missing: int = 0
     limited_by: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +93,8 @@ def _times_expected(figure: Figure, bare: Figure) -> float | None:
         return REFERENCE_DISK_PER_SECOND / figure.per_second
     if figure.key == "receipt":
         return figure.p99_ms / REFERENCE_RECEIPT_P99_MS
+    if figure.key == "backlog":
+        return figure.peak_mib / REFERENCE_BACKLOG_MIB
     reference = REFERENCE_CPU_US.get(figure.key)
     if reference is None:
         return None

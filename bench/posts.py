@@ -56,10 +56,16 @@ def event_post(host: str) -> bytes:
     return _post("/v4/EndpointEvents", host, headers, _BODY.replace(b"@TIME@", stamp))
 
 
-def call_request(host: str) -> bytes:
-    """Return the template of a request for a call, without status callbacks."""
+def call_request(host: str, callback: str = "") -> bytes:
+    """Return the template of a request for a call.
+
+    With a status callback, the first of its life, to `callback` and the call's number.
+    """
     twiml = quote_plus("<Response><Hangup/></Response>").replace("%", "%%")
     body = f"To=%%2B1555%(n)08d&From=%%2B15550001000&Twiml={twiml}".encode()
+    if callback:
+        url = quote_plus(f"{callback}/bench-").replace("%", "%%").encode()
+        body += b"&StatusCallbackEvent=initiated&StatusCallback=%b%%(n)08d" % url
     headers = {
         "Authorization": basic_authorization(),
         "Content-Type": "application/x-www-form-urlencoded",

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -50,6 +51,10 @@ class Child:
         if not line:
             raise self.failure("ended before it was ready")
         return line.strip()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
 
     def check(self) -> None:
         """Raise DidNotWork if it has ended."""

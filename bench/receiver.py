@@ -1,7 +1,10 @@
-"""A lean webhook receiver in a process of its own; prints its port when ready.
+"""A lean receiver in a process of its own; prints its port when ready.
 
 A POST is answered 200, and the number of each event in it noted with its time of
-arrival. `GET /count` tells how many events there were, `GET /arrivals` all of them.
+arrival: webhook requests and Segment's batches alike; `/kinesis/` is PutRecords, and
+`/sts/` AssumeRole. What is posted to `/hung` is read, and never answered.
+`GET /count` tells how many events there were, `GET /arrivals` all of them, `GET /test`
+the id in the newest test event.
 """
 
 import asyncio
@@ -14,9 +17,12 @@ from typing import cast
 import msgspec
 import uvloop
 
+from bench import aws
+
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_NUMBER = re.compile(rb'"bench-(\d{8})"')
+_NUMBER = re.compile(rb'bench-(\d{8})"')
+_TEST = re.compile(rb'"test_id":"([^"]+)"')
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -33,9 +39,12 @@ class Arrivals:
     def __init__(self) -> None:
         self.at_ns: dict[int, int] = {}
         self.count = Count()
+        self.test_id = ""
 
     def note(self, body: bytes) -> None:
         now_ns = time.monotonic_ns()
+        if test := _TEST.search(body):
+            self.test_id = test[1].decode()
         for text in _NUMBER.findall(body):
             number = int(text)
             if number in self.at_ns:
@@ -69,16 +78,28 @@ class _Receiver(asyncio.Protocol):
         self._transport.write(self._answer(request, end + 4))
 
     def _answer(self, request: bytes, body_at: int) -> bytes:
+        arrivals, path = self._arrivals, request.split(b" ", 2)[1]
         if request.startswith(b"POST "):
-            self._arrivals.note(request[body_at:])
-            return _OK
-        if request.startswith(b"GET /arrivals "):
-            return _json_answer(self._arrivals.at_ns)
-        return _json_answer(self._arrivals.count)
+            return _taken(arrivals, path, request[body_at:])
+        told = {b"/arrivals": arrivals.at_ns, b"/test": arrivals.test_id}
+        return _answer_with(msgspec.json.encode(told.get(path, arrivals.count)))
 
 
-def _json_answer(content: object) -> bytes:
-    body = msgspec.json.encode(content)
+def _taken(arrivals: Arrivals, path: bytes, body: bytes) -> bytes:
+    """Note what was posted; return the answer, nothing where there is none."""
+    if path.startswith(b"/hung"):
+        return b""
+    if path == b"/sts/":
+        return _answer_with(aws.assume_role())
+    if path == b"/kinesis/":
+        data, answer = aws.put_records(body)
+        arrivals.note(data)
+        return _answer_with(answer)
+    arrivals.note(body)
+    return _OK
+
+
+def _answer_with(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 

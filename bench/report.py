@@ -35,8 +35,8 @@ _NOTES = """\
 Server, load and receiver share this machine's {cores} cores: the rate is what is left of
 them. CPU is of the server process alone, per event. Both ratios are to the bare
 responder of this run. Expected is the CPU of the prototype, scaled by this machine's
-bare responder; for the disk its rate; for receipt a p99 of 20 ms. Above {surprise:g} times
-that is a defect."""
+bare responder; for the disk its rate; for receipt a p99 of 20 ms; for a backlog
+300 MiB. Above {surprise:g} times that is a defect."""
 
 
 def show(judged: Sequence[Judged], console: Console) -> None:
@@ -53,6 +53,8 @@ def show(judged: Sequence[Judged], console: Console) -> None:
     for row in judged:
         if row.figure.missing:
             console.print(f"[red]{row.figure.name}: {row.figure.missing} missing[/]")
+        if row.figure.note:
+            console.print(f"{row.figure.name}: {row.figure.note}.")
         if row.figure.limited_by:
             console.print(
                 f"{row.figure.name}: {row.figure.limited_by} used a whole core; "
@@ -98,12 +100,17 @@ def _cells(row: Judged) -> list[str]:
     expected = row.times_expected
     return [
         figure.name,
-        f"{figure.per_second:,.0f}",
-        f"{row.speed_ratio:.2f}" if is_rate else "",
-        f"{figure.cpu_us:.1f}",
-        f"{row.cpu_ratio:.2f}" if is_request else "",
-        f"{figure.p50_ms:.2f}",
-        f"{figure.p99_ms:.2f}",
-        f"{figure.peak_mib:.0f}" if figure.peak_mib else "",
+        _shown(figure.per_second, ",.0f"),
+        _shown(row.speed_ratio if is_rate else 0.0, ".2f"),
+        _shown(figure.cpu_us, ".1f"),
+        _shown(row.cpu_ratio if is_request else 0.0, ".2f"),
+        _shown(figure.p50_ms, ".2f"),
+        _shown(figure.p99_ms, ".2f"),
+        _shown(figure.peak_mib, ".0f"),
         "" if expected is None else f"{expected:.1f}{' !' if row.is_defect else ''}",
     ]
+
+
+def _shown(value: float, form: str) -> str:
+    """Return a value; nothing where nothing was measured."""
+    return format(value, form) if value else ""

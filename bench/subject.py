@@ -1,23 +1,29 @@
-"""The subject: the real server on a folder of its own, and a webhook receiver."""
+"""The subject: the real server on a folder of its own, and a receiver."""
 
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import msgspec
 
+from bench.kinds import Kind
 from bench.posts import ENVIRONMENT, basic_authorization
-from bench.processes import Child, await_log, running
+from bench.processes import Child, DidNotWork, await_log, running
 from bench.receiver import Count
 
 
-SDK_EVENT_TYPE = "com.twilio.voice.insights.call-event.sdk"
+#: The server's folder, in the folder that it is given.
+DATA = "data"
 
 _REQUEST_LIMIT = 10.0  # seconds
+_POLL = 0.05
 
 # Calls must not go on by themselves while something else is measured.
 _CALM = {"TRUNKLINE_SIMULATOR_PACE": "600000"}
@@ -31,32 +37,52 @@ class Server:
         self._url = url
         self.port = int(url.rpartition(":")[2])
 
-    def subscribe(self, destination: str) -> None:
-        """Make a webhook sink that gets all Voice SDK events, one by one."""
+    def subscribe(self, kind: Kind, sink_at: "Receiver") -> "Subscribed":
+        """Make a sink of a kind that ends at a receiver, and subscribe it."""
         sink = self._post(
             "/v1/Sinks",
             Description="bench",
-            SinkType="webhook",
-            SinkConfiguration=json.dumps(
-                {"destination": destination, "method": "POST", "batch_events": False}
-            ),
+            SinkType=kind.sink_type,
+            SinkConfiguration=json.dumps(kind.configuration_at(sink_at.url)),
         )
-        self._post(
+        if sink["status"] != "active":
+            self._post(f"/v1/Sinks/{sink['sid']}/Test")
+            self._post(f"/v1/Sinks/{sink['sid']}/Validate", TestId=sink_at.test_id())
+        subscription = self._post(
             "/v1/Subscriptions",
             Description="bench",
             SinkSid=sink["sid"],
-            Types=json.dumps({"type": SDK_EVENT_TYPE}),
+            Types=json.dumps({"type": kind.event_type}),
         )
+        return Subscribed(sink["sid"], subscription["sid"])
+
+    def remove(self, subscribed: "Subscribed") -> None:
+        """Remove a sink and its subscription."""
+        self._send("DELETE", f"/v1/Subscriptions/{subscribed.subscription_sid}")
+        self._send("DELETE", f"/v1/Sinks/{subscribed.sink_sid}")
 
     def _post(self, path: str, **form: str) -> dict[str, str]:
-        request = Request(
-            self._url + path,
-            urlencode(form).encode(),
-            {"Authorization": basic_authorization()},
-        )
-        with urlopen(request, timeout=_REQUEST_LIMIT) as response:
-            answer: dict[str, str] = json.load(response)
+        body = self._send("POST", path, urlencode(form).encode())
+        answer: dict[str, str] = json.loads(body)
         return answer
+
+    def _send(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        headers = {"Authorization": basic_authorization()}
+        request = Request(self._url + path, body, headers, method=method)
+        try:
+            with urlopen(request, timeout=_REQUEST_LIMIT) as response:
+                answer: bytes = response.read()
+        except HTTPError as error:
+            said = error.read().decode("utf-8", "replace")
+            raise DidNotWork(f"{method} {path}: {error.code} {said}") from None
+        return answer
+
+
+class Subscribed(NamedTuple):
+    """A sink and its subscription."""
+
+    sink_sid: str
+    subscription_sid: str
 
 
 class Receiver:
@@ -73,6 +99,15 @@ class Receiver:
         """Return when each event arrived, by its number."""
         return msgspec.json.decode(self._get("/arrivals"), type=dict[int, int])
 
+    def test_id(self) -> str:
+        """Wait for a test event; return the id in it."""
+        deadline = time.monotonic() + _REQUEST_LIMIT
+        while time.monotonic() < deadline:
+            if test_id := msgspec.json.decode(self._get("/test"), type=str):
+                return test_id
+            time.sleep(_POLL)
+        raise self.child.failure("got no test event")
+
     def _get(self, path: str) -> bytes:
         with urlopen(self.url + path, timeout=_REQUEST_LIMIT) as response:
             body: bytes = response.read()
@@ -80,12 +115,17 @@ class Receiver:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    """Run the server on a new folder within `folder`."""
-    command = [sys.executable, "-m", "trunkline", "serve", "--port", "0"]
-    command += ["--data-dir", str(folder / "data"), "--log-format", "json"]
-    environment = {**ENVIRONMENT, **_CALM}
-    with running(command, folder / "server.log", environment) as child:
+def server(
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    launch: Sequence[str] = ("-m", "trunkline"),
+) -> Iterator[Server]:
+    """Run the server on its folder within `folder`: a new one, if need be."""
+    command = [sys.executable, *launch, "serve", "--port", "0"]
+    command += ["--data-dir", str(folder / DATA), "--log-format", "json"]
+    variables = {**ENVIRONMENT, **_CALM, **(environment or {})}
+    with running(command, folder / "server.log", variables) as child:
         yield Server(child, await_log(child, r'"url": ?"(http://[^"]+)"'))
 
 
