@@ -124,6 +124,8 @@ class Database:
 class _Work(Generic[T]):
     """A function to run, and the future that waits for it."""
 
+    can_fail = True
+
     def __init__(
         self,
         work: Callable[[sqlite3.Connection], T],

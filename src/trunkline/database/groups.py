@@ -23,6 +23,10 @@ from trunkline.errors import StorageFailed
 # stays a few megabytes, and a reader never has to look through more.
 CHECKPOINT_CHANGES = 5_000
 
+# From a sync to the next commit under load, in seconds: those who were just answered
+# come again meanwhile, and share it.
+GAP = 0.001
+
 _logger = structlog.get_logger("database")
 
 Watcher = Callable[[int, float], None]
@@ -30,7 +34,12 @@ Watcher = Callable[[int, float], None]
 
 
 class Job(Protocol):
-    """A piece of work for a group."""
+    """A piece of work for a group.
+
+    One that cannot fail but with the disk says so by `can_fail`: it needs no savepoint.
+    """
+
+    can_fail: bool
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Write, inside the group's transaction. Must be quick: the event loop waits."""
@@ -164,7 +173,7 @@ class GroupCommit:
                 _tell(job, self._lost)
             self._waiting.clear()
         if self._waiting:
-            self._commit_waiting()
+            self._loop.call_later(GAP, self._commit_waiting)
         else:
             self._busy = False
             self._idle.set()
@@ -186,13 +195,15 @@ class GroupCommit:
 
 
 def _run(connection: sqlite3.Connection, job: Job) -> BaseException | None:
-    """Run the only job of a group: what undoes it undoes the group."""
+    """Run a job as part of its group: what undoes it undoes the group."""
     job.run(connection)
     return None
 
 
 def _run_apart(connection: sqlite3.Connection, job: Job) -> BaseException | None:
     """Run one of several jobs: its failure undoes its own writes and nobody else's."""
+    if not job.can_fail:
+        return _run(connection, job)
     connection.execute("SAVEPOINT job")
     try:
         job.run(connection)

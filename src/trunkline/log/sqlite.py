@@ -286,6 +286,7 @@ class _Appending:
         self._inserts: dict[str, list[tuple[Any, ...]]] = {}
         self._waiting: list[tuple[asyncio.Future[list[int]], int]] = []
         self.joinable = also is None and then is None
+        self.can_fail = also is not None
 
     def add(
         self,

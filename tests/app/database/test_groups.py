@@ -35,6 +35,8 @@ class Disk:
 class Insert:
     """A job that adds a row, or fails."""
 
+    can_fail = True
+
     def __init__(self, value: int, error: Exception | None = None) -> None:
         self.value = value
         self.error = error

@@ -91,6 +91,7 @@ def test_what_is_not_in_use_is_passed_over() -> None:
     "message",
     [
         "",
+        '{"type": "ChannelVarset", "channel": {"id":' + "[" * 3000,
         "[]",
         '{"no": "type"}',
         '{"type": "Dial", "dialstatus": ""}',

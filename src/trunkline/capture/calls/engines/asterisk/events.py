@@ -154,5 +154,5 @@ def call_sid_of(channel: Channel) -> str:
 def _decode(message: str | bytes, into: Any) -> Any:
     try:
         return msgspec.json.decode(message, type=into)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(str(error)) from None
