@@ -20,6 +20,7 @@ from trunkline.outgoing.messages import (
 )
 from trunkline.outgoing.names import Names, Resolve, system_resolve
 from trunkline.outgoing.pool import Key, Pool
+from trunkline.outgoing.proxy import Proxy
 from trunkline.outgoing.tls import Trust
 from trunkline.settings import Network
 
@@ -34,7 +35,7 @@ class Client:
     the system's. At most `max_connections` requests are under way; further ones wait
     their turn, in order. Up to `max_idle` connections rest, for `idle_time` seconds
     each, and none is used for longer than `max_age` seconds, so that a host that moves
-    is followed. Lives until `close`. Raises InvalidSetting for an unusable bundle.
+    is followed. With `proxy_url` all connections go through that proxy. Lives until `close`. Raises InvalidSetting for an unusable bundle.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Client:
         idle_time: float = 30.0,
         max_age: float = 300.0,
         resolve: Resolve = system_resolve,
+        proxy_url: str | None = None,
     ) -> None:
         self._names = Names(resolve, networks)
-        self._dialer = Dialer(self._names, Trust(ca_bundle))
+        proxy = Proxy.parse(proxy_url) if proxy_url else None
+        self._dialer = Dialer(self._names, Trust(ca_bundle), proxy)
         self._pool = Pool(limit=max_idle, idle_time=idle_time)
         self._max_connections = max_connections
         self._max_age = max_age

@@ -12,6 +12,7 @@ from trunkline.outgoing.addresses import Address
 from trunkline.outgoing.connection import Connection
 from trunkline.outgoing.messages import Reason, SendFailed
 from trunkline.outgoing.names import Names
+from trunkline.outgoing.proxy import Proxy
 from trunkline.outgoing.urls import Origin
 
 
@@ -23,11 +24,17 @@ _TLS_GOODBYE = 1.0
 
 
 class Dialer:
-    """Makes connections to vetted addresses, and to no others."""
+    """Makes connections to vetted addresses, and to no others.
 
-    def __init__(self, names: Names, trust: tls.Trust) -> None:
+    With a proxy, they go through it.
+    """
+
+    def __init__(
+        self, names: Names, trust: tls.Trust, proxy: Proxy | None = None
+    ) -> None:
         self._names = names
         self._trust = trust
+        self._proxy = proxy
 
     async def dial(
         self,
@@ -71,7 +78,10 @@ class Dialer:
         send_sni: bool,
         make: Callable[[], Connection],
     ) -> Connection:
-        stream = await _connected(address, origin.port)
+        if self._proxy is None:
+            stream = await _connected(address, origin.port)
+        else:
+            stream = await self._proxy.tunnel(address, origin.port)
         loop = asyncio.get_running_loop()
         if origin.scheme == "http":
             return (await loop.create_connection(make, sock=stream))[1]

@@ -58,6 +58,7 @@ class Calls:
             settings.ca_bundle,
             # For callbacks, and as many documents.
             max_connections=2 * settings.callback_concurrency,
+            proxy_url=settings.proxy_url,
         )
         means = exchange.Means(
             http=self._client,
@@ -81,7 +82,11 @@ class Calls:
             policy=switchboard.Policy(
                 networks=settings.networks,
                 calls_per_second=settings.calls_per_second,
-                declined=State(settings.sip_603),
+                disputed={
+                    480: State(settings.sip_480),
+                    487: State(settings.sip_487),
+                    603: State(settings.sip_603),
+                },
                 extra_parameters=settings.extra_parameters,
             ),
         )

@@ -121,7 +121,10 @@ class _Program:
         )
         # Each sink bounds its own: this client's limit is for none to notice.
         self._to_sinks = Client(
-            settings.networks, settings.ca_bundle, max_connections=100_000
+            settings.networks,
+            settings.ca_bundle,
+            max_connections=100_000,
+            proxy_url=settings.proxy_url,
         )
         self._watch = Watch(settings, database, self._log, clock=clock, ids=ids)
         self._routes = Routes()
