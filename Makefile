@@ -68,6 +68,23 @@ $(VENV)/.browser: requirements/browser.txt | $(VENV)/.dev
 test-asterisk: $(VENV)/.dev ## Calls through a real Asterisk, with sipp around it (needs root and apt)
 	root="$$(tiers/asterisk/install)" && TRUNKLINE_TEST_ASTERISK="$$root" $(BIN)/python -m pytest tiers/asterisk
 
+.PHONY: test-simulation
+test-simulation: $(VENV)/.dev ## Days of trouble in seconds, by seed (SEED=n, LONG=n, HOURS=n)
+	$(BIN)/python -m tiers.simulation $(if $(SEED),--seed $(SEED)) $(if $(LONG),--seconds $(LONG)) $(if $(HOURS),--hours $(HOURS))
+
+.PHONY: test-crash
+test-crash: $(VENV)/.dev ## Stop at every write, kill, fill, break (SEED=n, LONG=n, WHOLE=1)
+	$(BIN)/python -m tiers.crash $(if $(SEED),--seed $(SEED)) $(if $(LONG),--seconds $(LONG)) $(if $(WHOLE),--whole)
+	$(BIN)/python -m pytest tiers/crash
+
+.PHONY: test-mutants
+test-mutants: $(VENV)/.dev ## Break promises on purpose and see that a suite notices
+	$(BIN)/python -m tiers.mutants
+
+.PHONY: test-fuzz
+test-fuzz: $(VENV)/.dev ## Broken input for every parser (SEED=n, LONG=n)
+	$(BIN)/python -m tiers.fuzz $(if $(SEED),--seed $(SEED)) $(if $(LONG),--seconds $(LONG))
+
 .PHONY: lint
 lint: $(VENV)/.dev ## Formatting, lint, types and import contracts
 	$(BIN)/ruff format --check .

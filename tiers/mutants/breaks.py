@@ -1,0 +1,140 @@
+"""Wilful breaks of promises: each is a small edit, and names the suites to try on it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """An edit of one file that must turn a suite red.
+
+    `suites` are tried in their order until one fails.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    suites: tuple[str, ...]
+
+
+BREAKS = (
+    Break(
+        "answer before the sync",
+        "database/groups.py",
+        "                self._sync()\n",
+        "                pass\n",
+        ("simulation",),
+    ),
+    Break(
+        "take a sync that failed for one that did not",
+        "database/groups.py",
+        "            self._lost = failure\n",
+        "            failure = None\n",
+        ("database", "sweep"),
+    ),
+    Break(
+        "take a commit that failed for one that did not",
+        "database/groups.py",
+        "            return [_failure(error)] * len(group)\n",
+        "            return [None] * len(group)\n",
+        ("database", "sweep"),
+    ),
+    Break(
+        "tell listeners before the commit",
+        "log/sqlite.py",
+        "        self._first = first\n",
+        "        self._first = first\n        self._log._appended(self._new_entries())\n",
+        ("log", "sweep"),
+    ),
+    Break(
+        "let the bookmark pass what is under way",
+        "delivery/settlement.py",
+        "return self._taken[0] - 1 if self._taken else read_to",
+        "return read_to",
+        ("sweep", "simulation"),
+    ),
+    Break(
+        "forget the exception of a failed attempt",
+        "delivery/attempts.py",
+        "        await self._keep(lambda: self._log.hold([exception]))\n",
+        "",
+        ("sweep", "delivery"),
+    ),
+    Break(
+        "forget the dead letter",
+        "delivery/attempts.py",
+        "        await self._keep(lambda: self._log.bury([letter]))\n",
+        "",
+        ("sweep", "delivery"),
+    ),
+    Break(
+        "drop what comes while the queue is full",
+        "delivery/lane.py",
+        "            self._live = False\n            self._read_to = entry.position - 1\n",
+        "",
+        ("delivery", "simulation"),
+    ),
+    Break(
+        "retry at once, whatever the sink asked for",
+        "delivery/retry.py",
+        "    return max(int(spread * ceiling), retry_after_ms or 0)\n",
+        "    return int(spread * ceiling)\n",
+        ("delivery", "simulation"),
+    ),
+    Break(
+        "try on after the deadline",
+        "delivery/decide.py",
+        "    if now_ms <= deadline_ms:\n",
+        "    if True:\n",
+        ("delivery", "simulation"),
+    ),
+    Break(
+        "send a call's next event before one that failed",
+        "delivery/ordering.py",
+        "            return Turn.WAIT\n",
+        "            return Turn.GO\n",
+        ("delivery", "simulation"),
+    ),
+    Break(
+        "work off a report twice",
+        "capture/calls/call.py",
+        "    if call.state not in transition.leaves:\n",
+        "    if call.over:\n",
+        ("calls",),
+    ),
+    Break(
+        "give up a callback's place before its events are accepted",
+        "capture/calls/sender.py",
+        "await self._intake.accept(events, also=also)",
+        "await self._intake.accept([], also=also)",
+        ("sweep",),
+    ),
+    Break(
+        "release a held post without its event",
+        "capture/sdk/joiner.py",
+        "            await self._intake.accept(events, release)\n",
+        "            await self._intake.accept([], release)\n",
+        ("sdk", "sweep"),
+    ),
+    Break(
+        "do not keep a post that is held",
+        "storage/posts.py",
+        '            connection.execute(_SQL["hold"], row)\n',
+        "",
+        ("sdk", "sweep"),
+    ),
+    Break(
+        "count a repeated delivery of a post twice",
+        "storage/posts.py",
+        "                raise Repeated\n",
+        "                pass\n",
+        ("sdk", "simulation"),
+    ),
+    Break(
+        "begin a subscription one event late",
+        "streams/routing.py",
+        "return self.from_position < position and",
+        "return self.from_position + 1 < position and",
+        ("streams", "simulation"),
+    ),
+)
