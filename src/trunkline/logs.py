@@ -4,6 +4,13 @@ import logging
 import sys
 
 import structlog
+import structlog.tracebacks
+
+
+# Without the values of variables: among these are tokens and passwords.
+_tracebacks = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def configure(level: str, form: str) -> None:
@@ -15,11 +22,13 @@ def configure(level: str, form: str) -> None:
         form = "console" if sys.stderr.isatty() else "json"
     renderer: structlog.typing.Processor
     if form == "console":
-        renderer = structlog.dev.ConsoleRenderer()
+        renderer = structlog.dev.ConsoleRenderer(
+            exception_formatter=structlog.dev.plain_traceback
+        )
         tracebacks: list[structlog.typing.Processor] = []
     else:
         renderer = structlog.processors.JSONRenderer()
-        tracebacks = [structlog.processors.dict_tracebacks]
+        tracebacks = [_tracebacks]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -121,6 +121,13 @@ def _region(value: str) -> str:
     return value
 
 
+def _proxy(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "http" or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("must be http://[user:password@]host[:port]")
+    return value
+
+
 def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
@@ -211,6 +218,16 @@ class Settings:
     ca_bundle: Path | None = _setting(
         Path, None, "File of further root certificates (PEM) for outgoing requests."
     )
+    sign_with_userinfo: bool = _setting(
+        _switch, False, "Sign a sink's URL with its `user:password@` left in."
+    )
+    proxy_url: str | None = _setting(
+        _proxy,
+        None,
+        "HTTP proxy (`http://[user:password@]host:port`) that outgoing requests go "
+        "through; it is asked for vetted addresses.",
+        secret=True,
+    )
     kinesis_endpoint_url: str | None = _setting(
         _endpoint, None, "Address of a Kinesis server in place of AWS's, by region."
     )
@@ -266,6 +283,16 @@ class Settings:
     )
     calls_per_second: int = _setting(
         _number(0, 10_000), 0, "API calls dialled per second and account; 0: no limit."
+    )
+    sip_480: str = _setting(
+        _one_of("no-answer", "busy", "failed"),
+        "no-answer",
+        "What a call is whose callee is not there for now (SIP 480).",
+    )
+    sip_487: str = _setting(
+        _one_of("no-answer", "canceled", "failed"),
+        "no-answer",
+        "What a call is that others than Trunkline ended unanswered (SIP 487).",
     )
     sip_603: str = _setting(
         _one_of("busy", "no-answer"),

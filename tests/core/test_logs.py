@@ -18,8 +18,16 @@ SPEAKERS = {
 }
 
 
-def lines_of(program: str, level: str = "info") -> list[str]:
-    set_up = f"from trunkline import logs; logs.configure({level!r}, 'json')\n"
+FAILURE = (
+    "import structlog\n"
+    "def fail(token): return token + 1\n"
+    "try: fail('a-' + 'secret')\n"
+    "except TypeError: structlog.get_logger().exception('failed')"
+)
+
+
+def lines_of(program: str, level: str = "info", form: str = "json") -> list[str]:
+    set_up = f"from trunkline import logs; logs.configure({level!r}, {form!r})\n"
     ended = subprocess.run(
         [sys.executable, "-c", set_up + program],
         check=True,
@@ -47,3 +55,12 @@ def test_what_a_library_says_is_in_its_line() -> None:
 
 def test_lines_below_the_level_are_left_out() -> None:
     assert lines_of(SPEAKERS["ours"], "error") == []
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_shows_where_and_no_values(form: str) -> None:
+    said = "\n".join(lines_of(FAILURE, form=form))
+
+    assert "TypeError" in said
+    assert "fail" in said
+    assert "a-secret" not in said

@@ -110,7 +110,8 @@ def routes(
     )
     return [
         Resource(PATH, {"POST": api.register}),
-        Resource(f"{PATH}/{{sid}}/Progress", {"POST": api.progress}),
+        # A leg's name may have a slash: Call-IDs of SIP do.
+        Resource(f"{PATH}/{{sid:path}}/Progress", {"POST": api.progress}),
     ]
 
 

@@ -5,6 +5,7 @@ The gateway itself is bare ASGI and not among the routes (see `capture.sdk.gatew
 
 from collections.abc import Mapping
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -24,13 +25,18 @@ _TOKEN = Parameter(
     about="Access token, or capability token of old SDKs.",
     required=True,
 )
+_DELIVERY = Parameter(
+    name="X-Trunkline-Delivery",
+    about="Set by our service worker; a repeat within 24 hours is not processed again.",
+    type=UUID,
+)
 _ERRORS = (400, 403, 404, 408, 413, 429)
 
 
 def _post(summary: str) -> Operation:
     return Operation(
         summary=summary,
-        headers=(_TOKEN,),
+        headers=(_TOKEN, _DELIVERY),
         body=dict[str, object],
         answers={200: None},
         errors=_ERRORS,

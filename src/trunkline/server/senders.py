@@ -38,6 +38,7 @@ class Senders:
                     method=configuration.method(sink.configuration),
                     batch_events=configuration.batches(sink.configuration),
                     auth_token=account.auth_token,
+                    sign_with_userinfo=self._settings.sign_with_userinfo,
                     client=self._client,
                     clock=self._clock,
                 )

@@ -43,6 +43,14 @@ def test_voice_sdk_paths_are_in_it(site: Site) -> None:
     paths = described(site.url).document["paths"]
     for method, path in OPERATIONS:
         assert method.lower() in paths[path]
+    heads = paths["/v4/EndpointEvents"]["post"]["parameters"]
+    assert {
+        (head["name"], head["in"], head.get("required", False)) for head in heads
+    } == {
+        ("X-Twilio-Token", "header", True),
+        ("X-Trunkline-Delivery", "header", False),
+    }
+    assert "/voice-sdk/sw.js" in paths
 
 
 @pytest.mark.parametrize(

@@ -215,9 +215,9 @@ class World:
     async def settled(self) -> None:
         """Wait until nothing goes on any more without the clock."""
         quiet = 0
-        while quiet < 5:  # one after another, each a round trip to the database
+        while quiet < 5:  # one after another, each behind all writes that wait
+            await self.store._database.write(lambda _: None)
             await self.store.live("", 1)
-            await asyncio.sleep(0)
             at_rest = not self.busy and not self.client._under_way
             quiet = quiet + 1 if at_rest else 0
 

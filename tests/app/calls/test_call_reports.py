@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -130,6 +131,20 @@ async def test_late_and_repeated_reports_change_nothing(
     ] * 3
     assert bodies[-1]["duration"] == "10"
     assert [request.fields["SequenceNumber"] for request in received] == ["0", "1"]
+
+
+@pytest.mark.parametrize("leg", ["a/b@10.0.0.1", "../..", "é ?#%2F", "x/Progress"])
+async def test_a_leg_is_found_by_whatever_name_it_was_given(
+    serving: Any, leg: str
+) -> None:
+    async with serving() as (_, post):
+        made = await post("/trunkline/v1/Calls", json={**PARTIES, "Leg": leg})
+        path = f"/trunkline/v1/Calls/{quote(leg, safe='')}/Progress"
+        reported = await post(path, data={"State": "answered"})
+
+    assert reported.status_code == 200
+    assert reported.json()["sid"] == made.json()["sid"]
+    assert reported.json()["status"] == "in-progress"
 
 
 async def test_telling_of_a_call_twice_makes_one_call(serving: Any) -> None:

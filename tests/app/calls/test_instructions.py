@@ -222,6 +222,22 @@ async def test_the_first_to_answer_wins(running: Any, server: Any) -> None:
     assert request.fields["CallSid"] == call.sid
 
 
+async def test_of_ten_that_would_answer_at_once_the_first_one_wins(
+    running: Any, server: Any
+) -> None:
+    nouns = "".join(f"<Number>+1500555010{digit}</Number>" for digit in range(10))
+    twiml = f'<Response><Dial action="{server.url}/after">{nouns}</Dial></Response>'
+    async with running(pace_ms=1000) as world:
+        call = await world.call(Twiml=twiml)
+        await world.passing(call, "completed")
+        first, *others = await legs_of(world, call)
+        (request,) = at(server, "/after")
+
+    assert first.status == "completed"
+    assert [leg.status for leg in others] == ["canceled"] * 9
+    assert request.fields["DialCallSid"] == first.sid
+
+
 @pytest.mark.parametrize(
     ("to", "word", "sip_code"),
     [

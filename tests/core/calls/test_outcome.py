@@ -2,7 +2,11 @@
 
 import pytest
 
-from trunkline.capture.calls.outcome import final_word, sip_response_code
+from trunkline.capture.calls.outcome import (
+    DISPUTED,
+    final_word,
+    sip_response_code,
+)
 from trunkline.capture.calls.progress import EndedBy, Report, Reported, State
 
 
@@ -102,9 +106,25 @@ def test_the_first_rule_that_applies_decides(
     "report", [ended(sip_code=603), ended(q850=21), ended(cause="CALL_REJECTED")]
 )
 def test_the_operator_says_what_a_decline_is(report: Report) -> None:
-    word = final_word(report, answered=False, declined=State.NO_ANSWER)
+    disputed = {**DISPUTED, 603: State.NO_ANSWER}
 
-    assert word is State.NO_ANSWER
+    assert final_word(report, answered=False, disputed=disputed) is State.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("code", "word"), [(480, State.BUSY), (480, State.FAILED), (487, State.CANCELED)]
+)
+def test_the_operator_says_what_a_disputed_code_is(code: int, word: State) -> None:
+    disputed = {**DISPUTED, code: word}
+
+    assert final_word(ended(sip_code=code), answered=False, disputed=disputed) is word
+
+
+def test_a_call_that_we_ended_is_canceled_whatever_487_is() -> None:
+    report = ended(ended_by=EndedBy.API, sip_code=487)
+    disputed = {**DISPUTED, 487: State.FAILED}
+
+    assert final_word(report, answered=False, disputed=disputed) is State.CANCELED
 
 
 def test_a_rejection_with_a_sip_code_goes_by_the_code() -> None:

@@ -18,6 +18,7 @@ from trunkline.capture.calls.progress import (
 )
 from trunkline.capture.calls.registration import REPORT_FIELDS
 from trunkline.capture.calls.scenarios import BY_ENDING, plan_of
+from trunkline.settings import Settings
 
 
 ROOT = Path(__file__).parents[3] / "docs/reference"
@@ -90,10 +91,19 @@ def test_the_codes_are_those_of_the_code() -> None:
 )
 def test_a_sip_status_has_the_final_word_of_the_table(code: str, word: str) -> None:
     number = int(code) if code.isdigit() else 404
-    for declined in (State.BUSY, State.NO_ANSWER):
-        expected = declined.value if word.startswith("setting") else word
+    for chosen in (State.BUSY, State.CANCELED):
+        by_setting = word == f"setting `TRUNKLINE_SIP_{code}"
+        expected = chosen.value if by_setting else word
+        disputed = dict.fromkeys(outcome.DISPUTED, chosen)
         report = ended(sip_code=number)
-        assert outcome.final_word(report, answered=False, declined=declined) == expected
+        assert outcome.final_word(report, answered=False, disputed=disputed) == expected
+
+
+def test_what_a_disputed_sip_status_is_by_default_the_settings_say() -> None:
+    defaults = Settings()
+
+    for code, word in outcome.DISPUTED.items():
+        assert getattr(defaults, f"sip_{code}") == word.value
 
 
 @pytest.mark.parametrize(
@@ -104,8 +114,9 @@ def test_a_cause_has_the_final_word_of_the_table(cause: str, word: str) -> None:
     number = int(cause) if cause.isdigit() else 38
     for declined in (State.BUSY, State.NO_ANSWER):
         expected = declined.value if word.startswith("as SIP") else word
+        disputed = {**outcome.DISPUTED, 603: declined}
         report = ended(q850=number)
-        assert outcome.final_word(report, answered=False, declined=declined) == expected
+        assert outcome.final_word(report, answered=False, disputed=disputed) == expected
 
 
 def test_the_overrides_are_those_of_the_grammar() -> None:

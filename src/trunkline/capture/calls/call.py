@@ -8,6 +8,7 @@ changes nothing; a state that was skipped has no progress event; `completed` com
 once, last, whatever the outcome (spec call-progress 4, 9, 12.1).
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -188,17 +189,20 @@ _STATUS_BEFORE_RINGING = {
 
 
 def advance(
-    call: Call, report: Report, now_ms: int, declined: State = outcome.DECLINED
+    call: Call,
+    report: Report,
+    now_ms: int,
+    disputed: Mapping[int, State] = outcome.DISPUTED,
 ) -> Advance:
     """Return the call after a report; the very same call if the report is late.
 
-    `declined` is the word for a call that the callee declined (SIP 603).
+    `disputed` are the operator's words for the SIP codes of `outcome.DISPUTED`.
     """
     transition = TRANSITIONS[report.state]
     if call.state not in transition.leaves:
         return Advance(call, None)
     at_ms = max(now_ms if report.at_ms is None else report.at_ms, call.event_ms)
-    moved = _moved(call, report, at_ms, declined)
+    moved = _moved(call, report, at_ms, disputed)
     moved = replace(moved, event_ms=at_ms, updated_ms=max(now_ms, call.updated_ms))
     if call.callback is None or transition.fires not in call.callback.events:
         return Advance(moved, None)
@@ -242,9 +246,11 @@ def limit_ms(call: Call) -> int | None:
     return call.created_ms + LONGEST_CALL * 1000 if call.elsewhere else None
 
 
-def _moved(call: Call, report: Report, at_ms: int, declined: State) -> Call:
+def _moved(
+    call: Call, report: Report, at_ms: int, disputed: Mapping[int, State]
+) -> Call:
     if report.state is Reported.ENDED:
-        return _ended(call, report, at_ms, declined)
+        return _ended(call, report, at_ms, disputed)
     answered = report.state is Reported.ANSWERED
     return replace(
         call,
@@ -256,9 +262,11 @@ def _moved(call: Call, report: Report, at_ms: int, declined: State) -> Call:
     )
 
 
-def _ended(call: Call, report: Report, at_ms: int, declined: State) -> Call:
+def _ended(
+    call: Call, report: Report, at_ms: int, disputed: Mapping[int, State]
+) -> Call:
     answered = call.answered_ms is not None
-    word = outcome.final_word(report, answered=answered, declined=declined)
+    word = outcome.final_word(report, answered=answered, disputed=disputed)
     return replace(
         call,
         state=word,

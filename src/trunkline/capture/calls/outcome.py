@@ -4,21 +4,26 @@ Spec call-progress 12.1 (the rules), 12.2 (SIP codes), 12.3 (Q.850 causes), 12.4
 12.5 (the engines' own words).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from trunkline.capture.calls.progress import EndedBy, Report, State
 
 
-# 603 and its like: the callee declined. Engines and users differ on what that is.
-DECLINED = State.BUSY
+_DECLINE_CODE = 603
+
+# SIP codes whose word engines and users differ on: the callee is not there, somebody
+# other than us ended it, the callee declined. The operator may choose others.
+DISPUTED: Mapping[int, State] = MappingProxyType(
+    {480: State.NO_ANSWER, 487: State.NO_ANSWER, _DECLINE_CODE: State.BUSY}
+)
 
 _SIP_SUCCESS = range(200, 300)
-_DECLINE_CODE = 603
 
 _BY_SIP_CODE = {
     486: State.BUSY,
     600: State.BUSY,
     408: State.NO_ANSWER,
-    480: State.NO_ANSWER,
-    487: State.NO_ANSWER,
 }
 
 _DECLINE_CAUSE = 21
@@ -62,8 +67,13 @@ _CANCELERS = frozenset({EndedBy.API, EndedBy.CALLER})
 _USUAL_SIP_CODE = {State.BUSY: 486, State.NO_ANSWER: 487, State.CANCELED: 487}
 
 
-def final_word(report: Report, *, answered: bool, declined: State = DECLINED) -> State:
-    """Return the final word of a call that has ended: the first rule that applies."""
+def final_word(
+    report: Report, *, answered: bool, disputed: Mapping[int, State] = DISPUTED
+) -> State:
+    """Return the final word of a call that has ended: the first rule that applies.
+
+    `disputed` has a word for each SIP code of `DISPUTED`.
+    """
     word = _BY_WORD.get(report.cause or "")
     if answered:
         return State.COMPLETED
@@ -72,8 +82,8 @@ def final_word(report: Report, *, answered: bool, declined: State = DECLINED) ->
     if report.ended_by in _CANCELERS or word is State.CANCELED:
         return State.CANCELED
     if report.sip_code is not None:
-        return _of_sip_code(report.sip_code, declined)
-    return word or _of_cause(report, declined)
+        return _of_sip_code(report.sip_code, disputed)
+    return word or _of_cause(report, disputed[_DECLINE_CODE])
 
 
 def sip_response_code(report: Report, word: State) -> int | None:
@@ -85,12 +95,10 @@ def sip_response_code(report: Report, word: State) -> int | None:
     return report.sip_code
 
 
-def _of_sip_code(code: int, declined: State) -> State:
+def _of_sip_code(code: int, disputed: Mapping[int, State]) -> State:
     if code in _SIP_SUCCESS:
         return State.COMPLETED
-    if code == _DECLINE_CODE:
-        return declined
-    return _BY_SIP_CODE.get(code, State.FAILED)
+    return disputed.get(code) or _BY_SIP_CODE.get(code, State.FAILED)
 
 
 def _of_cause(report: Report, declined: State) -> State:

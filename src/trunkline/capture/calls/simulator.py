@@ -1,7 +1,7 @@
 """The simulator: the engine in use while no other is set up. It makes no sound.
 
 Every call goes the way that its `To` chooses, one step after another at an even pace.
-One task works for all calls (DESIGN 6).
+One task works for all calls.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,6 +37,7 @@ class _Next(NamedTuple):
     """What is to be reported next of a call."""
 
     call_sid: str
+    parent_call_sid: str | None
     plan: Plan
     at: int
 
@@ -61,6 +62,8 @@ class Simulator:
         self._pace_ms = pace_ms
         self._seed = seed
         self._agenda: Agenda[_Next] = Agenda(clock)
+        # Calls of which a leg has just answered, until when no other one does.
+        self._answered: dict[str, int] = {}
 
     async def place(self, call: Call) -> None:
         """Start a call, or go on with it from its state."""
@@ -69,7 +72,9 @@ class Simulator:
         for at, step in enumerate(plan):
             if _RANK[step.state] > reached:
                 due_ms = self._clock.now_ms() + step.after * self._pace_ms
-                self._agenda.add(due_ms, _Next(call.sid, plan, at))
+                self._agenda.add(
+                    due_ms, _Next(call.sid, call.parent_call_sid, plan, at)
+                )
                 break
 
     async def hang_up(self, call: Call) -> None:
@@ -78,7 +83,11 @@ class Simulator:
     async def run(self) -> None:
         """Report steps as they fall due, until cancelled."""
         while True:
-            due = await self._agenda.due(_BATCH)
+            due = [
+                (at_ms, item)
+                for at_ms, item in await self._agenda.due(_BATCH)
+                if not self._put_off(at_ms, item)
+            ]
             try:
                 await self._report([_report(at_ms, item) for at_ms, item in due])
             except StorageFailed as error:
@@ -87,10 +96,30 @@ class Simulator:
                 for _, item in due:
                     self._agenda.add(later, item)
                 continue
-            for at_ms, (call_sid, plan, at) in due:
-                if at + 1 < len(plan):
-                    due_ms = at_ms + plan[at + 1].after * self._pace_ms
-                    self._agenda.add(due_ms, _Next(call_sid, plan, at + 1))
+            for at_ms, item in due:
+                at = item.at + 1
+                if at < len(item.plan):
+                    due_ms = at_ms + item.plan[at].after * self._pace_ms
+                    self._agenda.add(due_ms, item._replace(at=at))
+
+    def _put_off(self, at_ms: int, item: _Next) -> bool:
+        """Put off the answer of a leg for a step, if a rival has only just answered.
+
+        Telephones that ring together are not answered at the very same moment: the
+        first one wins, and the others are hung up by then.
+        """
+        parent = item.parent_call_sid
+        if parent is None or item.plan[item.at].state is not Reported.ANSWERED:
+            return False
+        free_ms = self._answered.get(parent, 0)
+        if at_ms < free_ms:
+            self._agenda.add(free_ms, item)
+            return True
+        now_ms = self._clock.now_ms()
+        for other in [each for each, until in self._answered.items() if until < now_ms]:
+            del self._answered[other]
+        self._answered[parent] = now_ms + max(self._pace_ms, 1)
+        return False
 
 
 def _report(at_ms: int, item: _Next) -> Report:

@@ -6,8 +6,8 @@ any instruction loses nothing, and two reports of one call never meet.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -115,13 +115,13 @@ class Policy:
 
     `networks`: those, beyond public ones, that callbacks may go to.
     `calls_per_second`: calls dialled per second and account; 0 is no limit.
-    `declined`: the final word for SIP 603. `extra_parameters`: whether `completed`
-    tells who ended the call, and why.
+    `disputed`: the final words for the SIP codes of `outcome.DISPUTED`.
+    `extra_parameters`: whether `completed` tells who ended the call, and why.
     """
 
     networks: tuple[Network, ...] = ()
     calls_per_second: int = 0
-    declined: State = outcome.DECLINED
+    disputed: Mapping[int, State] = field(default_factory=lambda: outcome.DISPUTED)
     extra_parameters: bool = False
 
 
@@ -217,7 +217,7 @@ class Switchboard:
         now_ms = self._clock.now_ms()
 
         def step(call: Call) -> Change:
-            after, owed = advance(call, report, now_ms, self._policy.declined)
+            after, owed = advance(call, report, now_ms, self._policy.disputed)
             if after is call:
                 return Change(call)
             callback = None
