@@ -218,6 +218,12 @@ class Settings:
     ca_bundle: Path | None = _setting(
         Path, None, "File of further root certificates (PEM) for outgoing requests."
     )
+    queue_max_events: int = _setting(
+        _number(0, 1_000_000_000),
+        0,
+        "Events that may wait for one sink; beyond, the oldest become dead letters. "
+        "0: no limit.",
+    )
     sign_with_userinfo: bool = _setting(
         _switch, False, "Sign a sink's URL with its `user:password@` left in."
     )

@@ -1,3 +1,5 @@
+"""What is expected of whatever keeps accounts and keys."""
+
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""The directory of accounts: who may come in."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

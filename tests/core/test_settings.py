@@ -1,3 +1,5 @@
+"""Settings, from variables and options."""
+
 import ipaddress
 from pathlib import Path
 

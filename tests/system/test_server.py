@@ -303,6 +303,19 @@ def test_a_wrong_setting_is_named() -> None:
     assert "TRUNKLINE_SIMULATOR_PACE" in refusal(TRUNKLINE_SIMULATOR_PACE="soon")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRUNKLINE_CA_BUNDLE", "/nowhere/roots.pem"),
+        ("TRUNKLINE_CALLBACK_DEFAULTS", "rc=99"),
+    ],
+)
+def test_a_setting_that_proves_wrong_only_in_use_is_named(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    assert name in refusal("--data-dir", str(tmp_path), **{name: value})
+
+
 def test_ctrl_c_stops_it_too(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         server.process.send_signal(signal.SIGINT)

@@ -91,7 +91,7 @@ async def read_body(request: Request) -> bytes:
     """Return a request's body.
 
     Raises Refused: 20413 (413) where it is over the limit, 20408 (408) where it has
-    not come within `BODY_TIMEOUT_S`.
+    not come within `BODY_TIMEOUT_S`, 20503 (503) where the server stops meanwhile.
     """
     body = bytearray()
     try:
@@ -106,4 +106,7 @@ async def read_body(request: Request) -> bytes:
                     )
     except TimeoutError:
         raise Refused(20408, 408, "Request body did not come in time") from None
+    except asyncio.CancelledError:
+        # The server stops, and has waited for the rest long enough.
+        raise Refused(20503, 503, "The server is stopping") from None
     return bytes(body)

@@ -123,6 +123,14 @@ class Attempts:
         for delivery, row in zip(deliveries, rows, strict=True):
             delivery.done(delivery.entry.position, RetryAt(row.due_ms))
 
+    async def drop(self, delivery: Delivery) -> None:
+        """Give up a delivery for which the queue has no room."""
+        limit = self._means.queue_limit
+        burial = Bury(
+            self._sender.expired_code, f"More than {limit} events waited for the sink."
+        )
+        await self._carry_out(delivery, burial, None, self._clock.now_ms())
+
     def _decide_unsent(self, delivery: Delivery, now_ms: int) -> Decision | None:
         if self._is_void(delivery.entry):
             return SETTLE

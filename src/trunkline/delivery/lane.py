@@ -3,6 +3,9 @@
 Live events come by `offer` and go to a bounded queue. A lane whose queue is full lets
 them pass and reads them from the log later; a lane that starts does the same. After
 the queues there is one path for all: live events, retries and replays.
+
+Longer than most modules: what comes in, what is read and what goes out share the same
+few fields, and taken apart they would only hand them round.
 """
 
 import asyncio
@@ -63,6 +66,7 @@ class Lane:
         self._queues = deque((self._fresh, self._due, self._replayed))
         self._to_wait: list[Delivery] = []
         self._settlement = Settlement()
+        self._room = min(means.queue_limit or QUEUE_LIMIT, QUEUE_LIMIT)
         self._attempts = Attempts(
             sink,
             sender=sender,
@@ -151,7 +155,7 @@ class Lane:
         """Take a live event if there is room; else it will be read from the log."""
         if not self._live:
             return
-        if self._settlement.owed >= QUEUE_LIMIT:
+        if self._settlement.owed >= self._room:
             self._live = False
             self._read_to = entry.position - 1
             return
@@ -261,10 +265,20 @@ class Lane:
         entries = await self._log.read(
             self.account_sid, types, self._read_to, upto, READ_LIMIT
         )
-        for entry in entries:
-            version = self._version(entry)
-            if version is not None and entry.position not in self._skip:
-                self._take_up(entry, version)
+        wanted = [
+            (entry, version)
+            for entry in entries
+            if entry.position not in self._skip
+            and (version := self._version(entry)) is not None
+        ]
+        too_many = await self._too_many(types, entries, len(wanted), upto)
+        for entry, version in wanted[:too_many]:
+            self._settlement.take(entry.position)
+            await self._attempts.drop(
+                self._delivery(entry, entry.accepted_ms, self._settle, version)
+            )
+        for entry, version in wanted[too_many:]:
+            self._take_up(entry, version)
         more = len(entries) == READ_LIMIT
         self._read_to = entries[-1].position if more else upto
         self._live = self._read_to >= self._log.head
@@ -272,8 +286,21 @@ class Lane:
             self._skip = set()
         self._wake()
 
+    async def _too_many(
+        self, types: set[str], entries: Sequence[Entry], wanted: int, upto: int
+    ) -> int:
+        """Return how many of the wanted, the oldest, are beyond the queue's limit."""
+        limit = self._means.queue_limit
+        if not limit:
+            return 0
+        behind = 0
+        if len(entries) == READ_LIMIT:
+            after = entries[-1].position
+            behind = await self._log.count(self.account_sid, types, after, upto)
+        return max(0, self._settlement.owed + wanted + behind - limit)
+
     def _has_room(self) -> bool:
-        return self._settlement.owed < QUEUE_LIMIT // 2
+        return self._settlement.owed < max(1, self._room // 2)
 
     # --- what goes out -----------------------------------------------------------
 

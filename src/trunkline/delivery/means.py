@@ -13,7 +13,10 @@ from trunkline.streams.routing import Routes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """The log, the routes, time, chance, and who hears of deliveries."""
+    """The log, the routes, time, chance, and who hears of deliveries.
+
+    `queue_limit` is how many events may wait for one sink, 0 for no limit.
+    """
 
     log: Log
     routes: Routes
@@ -23,3 +26,4 @@ class Means:
     tasks: asyncio.TaskGroup
     schema_host: str
     observers: Sequence[Observer] = ()
+    queue_limit: int = 0

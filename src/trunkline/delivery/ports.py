@@ -19,6 +19,12 @@ class Log(Protocol):
         """Return entries of an account and types, oldest first."""
         ...
 
+    async def count(
+        self, account_sid: str, types: Iterable[str], after: int, upto: int
+    ) -> int:
+        """Return how many entries `read` would find, without a limit."""
+        ...
+
     async def bookmarks(self) -> dict[str, int]:
         """Return every sink's bookmark."""
         ...

@@ -80,6 +80,12 @@ class MemoryLog:
             if entry.event.account_sid == account_sid and entry.event.type in wanted
         ][:limit]
 
+    async def count(
+        self, account_sid: str, types: Iterable[str], after: int, upto: int
+    ) -> int:
+        """Return how many entries `read` would find, without a limit."""
+        return len(await self.read(account_sid, types, after, upto, self.head))
+
     async def bookmarks(self) -> dict[str, int]:
         """Return the bookmark of every sink that has one."""
         return dict(self._bookmarks)

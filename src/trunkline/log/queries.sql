@@ -19,6 +19,11 @@ WHERE account_sid = :account_sid AND position > :after AND position <= :upto
 ORDER BY position
 LIMIT :limit;
 
+-- count: How many events of one account and these types a range of positions has.
+SELECT count(*) FROM event
+WHERE account_sid = :account_sid AND position > :after AND position <= :upto
+  AND type IN (SELECT value FROM json_each(:types));
+
 -- entry: One event by its position.
 SELECT position, accepted_ms,
        id, account_sid, type, source, time, call_sid, data

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 import uvicorn
@@ -19,6 +20,10 @@ from trunkline.settings import Settings
 
 # Requests served at a time; further ones are answered 503 at once.
 MAX_REQUESTS = 10_000
+
+# How long a client may take to send a request's head, or to go on with its body, in
+# seconds. A connection that waits longer is dropped: it would be held for good.
+PATIENCE = 35.0
 
 _logger = structlog.get_logger("server")
 
@@ -63,10 +68,13 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         on_ready: Callable[[], None],
         on_stop: Callable[[], None],
+        patience: float = PATIENCE,
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
+        self._patience = patience
+        self._waiting: dict[Any, float] = {}
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -86,10 +94,34 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
 
+    async def on_tick(self, counter: int) -> bool:
+        """Drop connections that say nothing; uvicorn has no limit for these."""
+        now = asyncio.get_running_loop().time()
+        self._waiting = {
+            connection: self._waiting.get(connection, now)
+            for connection in self.server_state.connections
+            if _awaits_client(connection)
+        }
+        for connection, since in self._waiting.items():
+            if now - since > self._patience:
+                connection.transport.abort()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Have endless answers end, then wait for the rest."""
         self._on_stop()
         await super().shutdown(sockets)
+
+
+def _awaits_client(connection: Any) -> bool:
+    """Tell whether a head or a body has been begun, or is overdue, and not ended.
+
+    Between two requests uvicorn's own timer runs.
+    """
+    cycle = connection.cycle
+    if cycle is None or cycle.response_complete:
+        return connection.timeout_keep_alive_task is None
+    return bool(cycle.more_body)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from random import Random
 
 from starlette.types import ASGIApp
@@ -23,6 +23,7 @@ from trunkline.delivery.records import Attempt
 from trunkline.delivery.redelivery import Redelivery
 from trunkline.delivery.replays import Replays
 from trunkline.delivery.sink_tests import SinkTests, test_id_of
+from trunkline.errors import TrunklineError
 from trunkline.events import envelope
 from trunkline.events.ids import Ids
 from trunkline.intake import Intake
@@ -69,22 +70,37 @@ async def running(
             store = AccountStore(database)
             first, _ = await store.ensure_first(settings, ids, clock.now_ms())
             accounts = Accounts(*await store.load())
-            async with asyncio.TaskGroup() as tasks:
-                program = _Program(
-                    settings,
-                    database,
-                    accounts=accounts,
-                    first_account_sid=first.sid,
-                    clock=clock,
-                    ids=ids,
-                    random=random or Random(),  # noqa: S311 (it spreads retries, no secrets)
-                    tasks=tasks,
-                )
-                account_registry = AccountRegistry(store, accounts, clock, ids)
-                yield await program.start(account_registry, stopping or asyncio.Event())
-                await program.stop()
+            with _error_alone():
+                async with asyncio.TaskGroup() as tasks:
+                    program = _Program(
+                        settings,
+                        database,
+                        accounts=accounts,
+                        first_account_sid=first.sid,
+                        clock=clock,
+                        ids=ids,
+                        random=random or Random(),  # noqa: S311 (it spreads retries, no secrets)
+                        tasks=tasks,
+                    )
+                    account_registry = AccountRegistry(store, accounts, clock, ids)
+                    yield await program.start(
+                        account_registry, stopping or asyncio.Event()
+                    )
+                    await program.stop()
         finally:
             await database.close()
+
+
+@contextmanager
+def _error_alone() -> Iterator[None]:
+    """Take an error of ours out of the task group's group, if it is all there is."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        first, *others = group.exceptions
+        if isinstance(first, TrunklineError) and not others:
+            raise first from None
+        raise
 
 
 class _Program:
@@ -138,6 +154,7 @@ class _Program:
                 tasks=tasks,
                 schema_host=settings.schema_base_url or envelope.SCHEMA_HOST,
                 observers=[self, *self._watch.observers],
+                queue_limit=settings.queue_max_events,
             ),
             Senders(settings, accounts, self._to_sinks, clock).make,
         )

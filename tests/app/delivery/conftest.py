@@ -1,3 +1,5 @@
+"""Stages for tests of delivery."""
+
 from collections.abc import AsyncIterator
 
 import pytest

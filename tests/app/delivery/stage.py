@@ -82,7 +82,11 @@ class Stage:
     """Everything from the log down, with sinks that the test plays."""
 
     def __init__(
-        self, log: MemoryLog, clock: ManualClock, tasks: asyncio.TaskGroup
+        self,
+        log: MemoryLog,
+        clock: ManualClock,
+        tasks: asyncio.TaskGroup,
+        queue_limit: int = 0,
     ) -> None:
         self.log = log
         self.clock = clock
@@ -99,6 +103,7 @@ class Stage:
             tasks=tasks,
             schema_host="https://events-schemas.twilio.com",
             observers=[self],
+            queue_limit=queue_limit,
         )
         self.dispatcher = Dispatcher(means, lambda sink: self.sinks[sink.sid])
         log.on_append(self.dispatcher.appended)
@@ -131,9 +136,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(log: MemoryLog, clock: ManualClock) -> AsyncIterator[Stage]:
+async def staged(
+    log: MemoryLog, clock: ManualClock, queue_limit: int = 0
+) -> AsyncIterator[Stage]:
     async with asyncio.TaskGroup() as tasks:
-        stage = Stage(log, clock, tasks)
+        stage = Stage(log, clock, tasks, queue_limit)
         yield stage
         await stage.dispatcher.stop(0)
 

@@ -275,3 +275,25 @@ async def test_a_new_lane_takes_a_replay_over(stage: Stage, replays: Replays) ->
     await until(replays, replay, Status.COMPLETED, stage)
 
     assert set(webhook.got) == set(ids(range(300)))
+
+
+async def test_what_five_hours_of_silence_buried_arrives_by_a_replay(
+    stage: Stage, replays: Replays
+) -> None:
+    """Down for five hours: retried for four, buried with a reason, then replayed."""
+    webhook = stage.open()
+    stage.subscribe()
+    webhook.answer = lambda _: DOWN
+    await stage.log.append([event(number) for number in range(30)])
+    await stage.pass_time(5 * 3600, step=30)
+    assert len(stage.letters) == 30
+    assert {letter.code for letter in stage.letters} == {91303}
+    webhook.answer = lambda _: DELIVERED
+    webhook.got.clear()
+
+    replay = await replays.create(ACCOUNT, SINK, types=[RINGING])
+    done = await until(replays, replay, Status.COMPLETED, stage)
+    await stage.pass_time(120)
+
+    assert sorted(webhook.got) == ids(range(30))
+    assert done.delivered == 30

@@ -377,3 +377,25 @@ async def test_bookmarks_of_idle_sinks_are_not_written_at_each_event(
     await stage.pass_time(1, step=0.25)
 
     assert await stage.log.bookmarks() == {SINK: 0}
+
+
+async def test_beyond_the_queue_limit_the_oldest_become_dead_letters(
+    log: MemoryLog, clock: ManualClock
+) -> None:
+    async with staged(log, clock, queue_limit=600) as stage:
+        webhook = stage.open()
+        stage.subscribe()
+        await stage.dispatcher.start()
+        webhook.gate.clear()
+        for start in range(0, 2000, 100):
+            await log.append([event(start + n) for n in range(100)])
+        await breathe()
+
+        webhook.gate.set()
+        await stage.settled()
+
+        dead = {letter.event_id for letter in stage.letters}
+        assert {letter.code for letter in stage.letters} == {91303}
+        assert 1300 <= len(dead) <= 1400
+        assert set(webhook.got) | dead == set(ids(range(2000)))
+        assert set(webhook.got) >= set(ids(range(1500, 2000)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from trunkline.api import forms
-from trunkline.api.forms import Form, parse_form
+from trunkline.api.forms import Form, parse_form, read_body
 from trunkline.errors import Refused
 
 
@@ -73,3 +73,20 @@ async def test_a_body_that_never_ends_is_waited_for_no_longer_than_the_limit(
     with pytest.raises(Refused) as refusal:
         await forms.read_form(request)
     assert (refusal.value.code, refusal.value.status) == (20408, 408)
+
+
+async def test_a_form_that_is_half_here_when_the_server_stops_may_come_again() -> None:
+    waiting = asyncio.Event()
+
+    async def receive() -> Any:
+        waiting.set()
+        return await asyncio.Event().wait()
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    reading = asyncio.ensure_future(read_body(request))
+    await waiting.wait()
+    reading.cancel()
+
+    with pytest.raises(Refused) as refused:
+        await reading
+    assert (refused.value.code, refused.value.status) == (20503, 503)

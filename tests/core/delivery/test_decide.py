@@ -1,3 +1,5 @@
+"""What becomes of an event after an attempt."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,3 +1,5 @@
+"""When the next attempt is due."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

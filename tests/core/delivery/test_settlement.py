@@ -1,3 +1,5 @@
+"""How far a bookmark may move."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

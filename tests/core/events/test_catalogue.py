@@ -1,3 +1,5 @@
+"""The table of event types."""
+
 import pytest
 
 from trunkline.events.catalogue import EVENT_TYPES, SinkType, Status

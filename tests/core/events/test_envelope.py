@@ -1,3 +1,5 @@
+"""The envelope of an event."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""The ids that we make."""
+
 import uuid
 
 import pytest

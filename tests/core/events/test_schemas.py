@@ -1,3 +1,5 @@
+"""The schema documents."""
+
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The forms of time."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

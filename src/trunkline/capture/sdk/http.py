@@ -30,7 +30,7 @@ async def read_body(
     """Return the body of a request, of at most `limit` bytes.
 
     Raises Refused 413 as soon as it is known to be larger, 408 where it takes too
-    long, and ClientGone.
+    long, 503 where the server stops meanwhile, and ClientGone.
     """
     length = headers.get(b"content-length")
     if length is not None and length.isdigit() and int(length) > limit:
@@ -46,6 +46,9 @@ async def read_body(
             return await _read_on(message, receive, limit)
     except TimeoutError:
         raise Refused(20408, 408, "Request Timeout") from None
+    except asyncio.CancelledError:
+        # The server stops, and has waited for the rest long enough.
+        raise Refused(20503, 503, "Service unavailable") from None
 
 
 async def _read_on(
