@@ -20,7 +20,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 def aws() -> "Iterator[Aws]":
     """AWS as moto plays it. There is one in a process: its state is the process's."""
     # Half a second that only those wait who use it.
-    from tests.app.sinks.aws import running_aws  # noqa: PLC0415
+    from tests.app.sinks.aws import running_aws  # noqa: PLC0415 (moto is slow to load)
 
     with running_aws() as aws:
         yield aws

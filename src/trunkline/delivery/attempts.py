@@ -129,7 +129,11 @@ class Attempts:
         burial = Bury(
             self._sender.expired_code, f"More than {limit} events waited for the sink."
         )
-        await self._carry_out(delivery, burial, None, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        # It was never under way: whatever of its call is goes on.
+        await self._write_letter(delivery, burial, None, now_ms)
+        self._tell(delivery, burial, None, now_ms)
+        delivery.done(delivery.entry.position, burial)
 
     def _decide_unsent(self, delivery: Delivery, now_ms: int) -> Decision | None:
         if self._is_void(delivery.entry):
@@ -195,6 +199,16 @@ class Attempts:
         answer: Answer | None,
         started_ms: int,
     ) -> None:
+        await self._write_letter(delivery, burial, answer, started_ms)
+        self._next_of_call(delivery)
+
+    async def _write_letter(
+        self,
+        delivery: Delivery,
+        burial: Bury,
+        answer: Answer | None,
+        started_ms: int,
+    ) -> None:
         letter = dead_letter_of(
             delivery,
             sid=self._means.ids.sid("DL"),
@@ -206,7 +220,6 @@ class Attempts:
         await self._keep(lambda: self._log.bury([letter]))
         for observer in self._means.observers:
             observer.buried(letter)
-        self._next_of_call(delivery)
 
     async def _hold(
         self, delivery: Delivery, answer: Answer, due_ms: int, started_ms: int

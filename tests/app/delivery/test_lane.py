@@ -302,7 +302,7 @@ async def test_after_a_crash_what_was_not_bookmarked_is_sent_again_and_no_more(
         webhook.answer = lambda id_: failing.get(id_, DELIVERED)
         await stage.log.append([event(n) for n in (1, 2, 3, 4)])
         await stage.settled()
-        stage.dispatcher.store_bookmarks = no_time_to_store  # type: ignore[method-assign]
+        stage.dispatcher.store_bookmarks = no_time_to_store  # type: ignore[method-assign]  # a crash: no last store
     assert await log.bookmarks() == {}
 
     async with staged(log, clock) as stage:

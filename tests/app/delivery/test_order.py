@@ -144,3 +144,24 @@ async def test_whatever_fails_each_calls_events_arrive_in_order(
     for call in calls:
         wanted = [item.id for item in events if item.call_sid == call]
         assert [id_ for id_ in delivered if id_ in wanted] == wanted
+
+
+async def test_what_a_full_queue_drops_does_not_let_another_of_its_call_go(
+    log: MemoryLog, clock: ManualClock
+) -> None:
+    async with staged(log, clock, queue_limit=100) as stage:
+        webhook = stage.open(policy=ORDERED)
+        stage.subscribe()
+        await stage.dispatcher.start()
+        webhook.gate.clear()
+        for start in range(0, 600, 50):
+            await log.append([event(start + n) for n in range(50)])
+            await breathe()
+        assert webhook.under_way == 1
+
+        webhook.gate.set()
+        await stage.settled()
+
+        assert webhook.most_under_way == 1
+        assert webhook.got == sorted(webhook.got)
+        assert len(webhook.got) + len(stage.letters) == 600

@@ -29,7 +29,7 @@ def sample(name: str, **labels: str) -> Sample:
 
 async def until(own: Program, wanted: Sample, value: float) -> dict[Sample, float]:
     # Seen from outside, as a scraper sees it.
-    while (found := await scraped(own)).get(wanted) != value:  # noqa: ASYNC110
+    while (found := await scraped(own)).get(wanted) != value:  # noqa: ASYNC110 (seen from outside)
         await asyncio.sleep(0.01)
     return found
 

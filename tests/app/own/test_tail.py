@@ -34,7 +34,7 @@ async def watched(own: Program, query: str, *posts: tuple[str, str]) -> Answer:
 
 async def metrics_until(own: Program, line: str) -> None:
     # Seen from outside, as a scraper sees it.
-    while line.encode() not in (await own.ask("GET", "/metrics")).body.splitlines():  # noqa: ASYNC110
+    while line.encode() not in (await own.ask("GET", "/metrics")).body.splitlines():  # noqa: ASYNC110 (seen from outside)
         await asyncio.sleep(0.01)
 
 
