@@ -12,6 +12,9 @@ from trunkline.events.envelope import Event
 Write = Callable[[sqlite3.Connection], None]
 Then = Callable[[list[int]], None]
 
+Done = Callable[[BaseException | None], None]
+"""Hears that something is synced, or why it is not kept. Must be quick."""
+
 Rows = tuple[str, Sequence[tuple[Any, ...]]]
 """A statement, and the rows that it inserts. It fails only where the disk does."""
 
@@ -32,6 +35,10 @@ class Log(Protocol):
         rows: Rows | None = None,
     ) -> list[int]:
         """Append the events, write `also`, insert `rows`, in one synced transaction."""
+        ...
+
+    def submit(self, event: Event, rows: Rows | None, done: Done) -> None:
+        """Append an event and insert `rows` likewise; `done` hears of its end."""
         ...
 
 
@@ -57,11 +64,24 @@ class Intake:
         not keep them; then nothing was accepted.
         """
         for event in events:
-            if event.type not in _KNOWN:
-                raise UnknownEventType(event.type)
-            if len(event.data) > MAX_DATA_BYTES:
-                raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
+            _check(event)
         await self._log.append(events, also, then, rows)
+
+    def submit(self, event: Event, rows: Rows | None, done: Done) -> None:
+        """Accept one event without a wait: `done` is called when it is synced, or not.
+
+        For the hot ways in, to which a future and a task would be dear. Raises as
+        `accept`; then `done` is not called.
+        """
+        _check(event)
+        self._log.submit(event, rows, done)
+
+
+def _check(event: Event) -> None:
+    if event.type not in _KNOWN:
+        raise UnknownEventType(event.type)
+    if len(event.data) > MAX_DATA_BYTES:
+        raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
 
 
 class UnknownEventType(TrunklineError):

@@ -17,7 +17,8 @@ from trunkline.errors import StorageFailed
 T = TypeVar("T")
 
 _SCHEMA = queries.load("trunkline.database", "schema.sql")
-_SCHEMA_VERSION = 1
+_LATE = queries.load("trunkline.database", "late.sql")
+_SCHEMA_VERSION = 2
 
 # Readers beside the writer: one for catching up, one for whoever asks.
 _READERS = 2
@@ -54,11 +55,13 @@ class Database:
             raise StorageFailed(f"{self._path}: {error}") from error
         checkpointer = self._connect()
 
-        def checkpoint() -> None:
+        def tidy() -> None:
+            # By the writer: what another writes costs it all the pages it remembers.
+            _fill_late_indexes(writer)
             checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
         self._commits = GroupCommit(
-            writer, sync=lambda: disk.sync(self._wal), checkpoint=checkpoint
+            writer, sync=lambda: disk.sync(self._wal), tidy=tidy
         )
 
     async def close(self) -> None:
@@ -125,6 +128,7 @@ class _Work(Generic[T]):
     """A function to run, and the future that waits for it."""
 
     can_fail = True
+    writers = 1
 
     def __init__(
         self,
@@ -160,8 +164,27 @@ def _prepare(connection: sqlite3.Connection) -> None:
         raise StorageFailed(
             f"The database was written by a newer Trunkline (its schema is {version})."
         )
-    tables = _SCHEMA["tables"] if version == 0 else ""
+    steps = {
+        0: [_SCHEMA["tables"], _SCHEMA["late_indexes"]],
+        1: [
+            *(_SCHEMA[step] for step in ("from_1", "late_indexes", "after_1")),
+            *_LATE.values(),
+        ],
+    }
+    changes = "\n".join(steps.get(version, ()))
     # Writing the version, even the same, is a write: now the log's file exists.
     connection.executescript(
-        f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
+        f"BEGIN IMMEDIATE; {changes} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
     )
+
+
+def _fill_late_indexes(connection: sqlite3.Connection) -> None:
+    """Bring the indexes over calls up to date, all rows at once and in their order."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in _LATE.values():
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

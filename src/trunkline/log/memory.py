@@ -14,6 +14,7 @@ from trunkline.log.records import Again, DeadLetter, DeliveryException, Entry
 Write = Callable[[sqlite3.Connection], None]
 Then = Callable[[list[int]], None]
 Rows = tuple[str, Sequence[tuple[Any, ...]]]
+Done = Callable[[BaseException | None], None]
 Listener = Callable[[Sequence[Entry]], None]
 
 
@@ -51,6 +52,15 @@ class MemoryLog:
         rows: Rows | None = None,
     ) -> list[int]:
         """Add events and return their positions."""
+        return self._add(events, also, then, rows)
+
+    def _add(
+        self,
+        events: Sequence[Event],
+        also: Write | None,
+        then: Then | None,
+        rows: Rows | None,
+    ) -> list[int]:
         if also is not None:
             also(self._connection or sqlite3.connect(":memory:"))
         if rows is not None and self._connection is not None:
@@ -68,6 +78,11 @@ class MemoryLog:
         for listener in self._listeners if new else ():
             listener(new)
         return positions
+
+    def submit(self, event: Event, rows: Rows | None, done: Done) -> None:
+        """Add an event; `done` hears at once."""
+        self._add((event,), None, None, rows)
+        done(None)
 
     async def read(
         self, account_sid: str, types: Iterable[str], after: int, upto: int, limit: int

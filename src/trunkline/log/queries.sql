@@ -1,5 +1,8 @@
 -- head: The newest position ever given to an event, 0 in a new log.
-SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event';
+SELECT position FROM log_head;
+
+-- move_head: Note the newest position.
+UPDATE log_head SET position = ?;
 
 -- append: Add an event, unless its id is there already.
 INSERT INTO event

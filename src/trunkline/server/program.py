@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from random import Random
 
-from starlette.types import ASGIApp
-
 from trunkline.accounts import Accounts
 from trunkline.accounts.registry import AccountRegistry
 from trunkline.api import accounts as accounts_api
-from trunkline.api.app import application
+from trunkline.api.app import Application, application
 from trunkline.api.events_v1.services import Services
 from trunkline.clock import Clock, SystemClock
 from trunkline.database import DATABASE_FILE
@@ -53,7 +51,7 @@ async def running(
     clock: Clock | None = None,
     random: Random | None = None,
     stopping: asyncio.Event | None = None,
-) -> AsyncIterator[ASGIApp]:
+) -> AsyncIterator[Application]:
     """Run everything behind the application that is yielded, and stop it in order.
 
     Whoever sets `stopping` ends answers that would go on for as long as the client
@@ -182,7 +180,7 @@ class _Program:
 
     async def start(
         self, account_registry: AccountRegistry, stopping: asyncio.Event
-    ) -> ASGIApp:
+    ) -> Application:
         """Start from the way out to the ways in; return the application."""
         settings = self._settings
         await self._log.open()

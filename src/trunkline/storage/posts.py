@@ -115,7 +115,7 @@ class PostStore:
 
     def keep(self, post: KeptPost) -> Rows:
         """Return the rows that keep a post."""
-        return _SQL["keep"], (msgspec.structs.astuple(post),)
+        return _SQL["keep"], (post,)
 
     def keep_samples(
         self, account_sid: str, received_ms: int, samples: Sequence[Sample]
@@ -218,6 +218,7 @@ class PostStore:
                 ).rowcount
                 for query, before_ms in limits.items()
             ]
+            connection.execute(_SQL["posts_pruned"])
             return max(dropped) >= _PRUNED_TOGETHER
 
         return await self._database.write(write)

@@ -82,6 +82,10 @@ DELETE FROM sdk_post WHERE number IN (
     SELECT number FROM sdk_post ORDER BY number LIMIT :limit
 ) AND received_ms < :before_ms;
 
+-- posts_pruned: Numbers begin again once there are no posts: so does their late index.
+UPDATE late_index SET upto = (SELECT coalesce(max(number), 0) FROM sdk_post)
+WHERE name = 'sdk_post' AND upto > (SELECT coalesce(max(number), 0) FROM sdk_post);
+
 -- prune_samples: Drop some samples that came before then.
 DELETE FROM sdk_sample WHERE (call_id, account_sid, at_ms) IN (
     SELECT call_id, account_sid, at_ms FROM sdk_sample

@@ -3,7 +3,7 @@
 Bare ASGI: a call makes some thirty posts within 0.3 s, each for one event.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from uuid import UUID
 
@@ -16,14 +16,17 @@ from trunkline.capture.sdk.client_address import client_address
 from trunkline.capture.sdk.device import MAX_CHARACTERS, Hints
 from trunkline.capture.sdk.failures import TokenFailures
 from trunkline.capture.sdk.http import (
+    Answer,
     ClientGone,
     HeaderList,
     Receive,
     Scope,
     Send,
     answer,
+    answer_of,
     error_body,
     read_body,
+    send_whole,
 )
 from trunkline.capture.sdk.joiner import Joiner
 from trunkline.capture.sdk.mapping import NOWHERE, Place, Sender
@@ -53,6 +56,7 @@ _PREFLIGHT: HeaderList = [
 ]
 _ANYONE: HeaderList = [(b"access-control-allow-origin", b"*")]
 _JSON = (b"content-type", b"application/json")
+_TAKEN = answer_of(200, _ANYONE)
 
 # Headers that only some errors have.
 _EXTRA: dict[int, HeaderList] = {
@@ -63,6 +67,9 @@ _EXTRA: dict[int, HeaderList] = {
     429: [(b"retry-after", b"60")],
     503: [(b"retry-after", b"5")],
 }
+
+#: Where posts come that may be taken at once, as they stand in a request.
+HOT_PATHS = frozenset(path.encode() for path in _EVENTS)
 
 _Receiver = Callable[[Scope, dict[bytes, bytes], Receive], Awaitable[None]]
 
@@ -132,18 +139,58 @@ class Gateway:
             await answer(send, 200, cors)
             return
         except StorageFailed as error:
-            _logger.error("sdk_post_not_stored", error=str(error))
-            refused = Refused(20503, 503, "Service unavailable")
+            refused = _not_stored(error)
         except Refused as error:
             refused = error
         else:
             await answer(send, 200, cors)
             return
-        self.counts[f"refused_{refused.code}"] += 1
         extra = _EXTRA.get(refused.status, [])
         if refused.status == 405 and scope["path"] == worker.PATH:  # noqa: PLR2004
             extra = [(b"allow", b"GET, HEAD")]
-        await answer(send, refused.status, [*cors, _JSON, *extra], error_body(refused))
+        await send_whole(send, self._refusal(refused, [*cors, *extra]))
+
+    def take_at_once(
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        peer: str,
+        body: bytes,
+        tell: Callable[[Answer], None],
+    ) -> bool:
+        """Take an event post that needs nothing but its commit, as nearly all do.
+
+        `peer` is the socket's address; `tell` gets the answer once the post is synced,
+        or is not. Returns False where the post needs more (its token is new, its call
+        is not known, it is a repetition, or wrong): then nothing has been done, and
+        the request goes the usual way.
+        """
+        named = dict(headers)
+        if b"x-trunkline-delivery" in named or len(body) > self._max_event_bytes:
+            return False
+        now_ms = self._clock.now_ms()
+        caller = self._tokens.remembered(named.get(b"x-twilio-token", b""), now_ms)
+        if caller is None:
+            return False
+        address = client_address(peer, headers, self._trusted, self._ip_header)
+        try:
+            arrival = self._arrival(body, caller, address, named, now_ms)
+        except Refused:
+            return False
+
+        def done(error: BaseException | None) -> None:
+            cors = self._cors(named) if self._origins else _ANYONE
+            if error is not None:
+                extra = [*cors, *_EXTRA[503]]
+                tell(self._refusal(_not_stored(error), extra))
+                return
+            self.counts["events"] += 1
+            tell(_TAKEN if cors is _ANYONE else answer_of(200, cors))
+
+        return self._joiner.take_at_once(arrival, done)
+
+    def _refusal(self, refused: Refused, headers: HeaderList) -> Answer:
+        self.counts[f"refused_{refused.code}"] += 1
+        return answer_of(refused.status, [*headers, _JSON], error_body(refused))
 
     def _receiver(self, path: str) -> _Receiver:
         if path in _EVENTS:
@@ -169,11 +216,28 @@ class Gateway:
         caller = await self._caller(
             headers, address, now_ms, lambda: [parse_event(body, now_ms).ids]
         )
-        post = parse_event(body, now_ms)
+        arrival = self._arrival(body, caller, address, headers, now_ms)
+        delivery = _delivery(headers, caller.account_sid, now_ms)
+        if delivery is None:
+            await self._joiner.take(arrival)
+        else:
+            async with self._turns.turn(delivery):
+                await self._joiner.take(arrival, delivery)
+        self.counts["events"] += 1
+
+    def _arrival(
+        self,
+        body: bytes,
+        caller: Caller,
+        address: str,
+        headers: dict[bytes, bytes],
+        now_ms: int,
+    ) -> Arrival:
+        """Return a post as it may be kept. Raises Refused 70001."""
         account_sid, privacy = caller.account_sid, self._privacy
-        arrival = Arrival(
+        return Arrival(
+            post=parse_event(body, now_ms),
             body=privacy.body(body),
-            post=post,
             sender=Sender(
                 account_sid=account_sid,
                 client_name=privacy.client_name(account_sid, caller.client_name),
@@ -183,13 +247,6 @@ class Gateway:
             ),
             now_ms=now_ms,
         )
-        delivery = _delivery(headers, account_sid, now_ms)
-        if delivery is None:
-            await self._joiner.take(arrival)
-        else:
-            async with self._turns.turn(delivery):
-                await self._joiner.take(arrival, delivery)
-        self.counts["events"] += 1
 
     async def _samples(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
@@ -252,6 +309,11 @@ def _check_preflight(scope: Scope) -> None:
         raise _not_found()
     if scope["method"] != "OPTIONS":
         raise _not_allowed()
+
+
+def _not_stored(error: BaseException) -> Refused:
+    _logger.error("sdk_post_not_stored", error=str(error))
+    return Refused(20503, 503, "Service unavailable")
 
 
 def _not_allowed() -> Refused:

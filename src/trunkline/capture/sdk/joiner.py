@@ -24,6 +24,7 @@ from trunkline.capture.sdk.arrival import (
 from trunkline.capture.sdk.calls import Call, Calls, cut_waits
 from trunkline.capture.sdk.ports import (
     Delivery,
+    Done,
     HeldEvent,
     Ids,
     Intake,
@@ -110,6 +111,42 @@ class Joiner:
             call.sticky = updated(call.sticky, post)
             call.over = call.over or identity.ends_call(post)
             self._calls.hold(call, held)
+
+    def take_at_once(self, arrival: Arrival, done: Done) -> bool:
+        """Take a post of a call that is known, if nothing else has to be done for it.
+
+        `done` hears when its event is on disk, or why it is not. Returns False where
+        there is more to do, or nothing is taken any more: that is for `take`.
+        """
+        post, account_sid = arrival.post, arrival.sender.account_sid
+        ids = post.ids
+        call_id = ids.temp_call_sid or ids.call_sid
+        call = None if call_id is None else self._calls.get((account_sid, call_id))
+        if call is None or not call.is_saved or call.held or call.call_sid is None:
+            return False
+        call_sid = ids.call_sid or call.call_sid
+        if call_sid != call.call_sid or post.level in self._quiet:
+            return False
+        sticky = updated(call.sticky, post)
+        if sticky.edge is not call.sticky.edge:
+            return False  # told once in a call: it has to be saved
+        event_id = self._ids.sid("EZ")
+        event = event_of(event_id, post, arrival.sender, sticky, call_sid)
+        kept = self._kept(arrival, call_sid, event_id)
+
+        def synced(error: BaseException | None) -> None:
+            if error is None:
+                self.counts["emitted"] += 1
+            done(error)
+
+        try:
+            self._intake.submit(event, kept, synced)
+        except StorageFailed:
+            return False
+        call.sticky = sticky
+        call.seen_ms = arrival.now_ms
+        call.over = call.over or identity.ends_call(post)
+        return True
 
     async def take(self, arrival: Arrival, delivery: Delivery | None = None) -> None:
         """See to a post: returns once its event, or the post held, is on disk.

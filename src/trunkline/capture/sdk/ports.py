@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,6 +19,10 @@ Rows = tuple[str, Sequence[tuple[Any, ...]]]
 """A statement, and the rows that it inserts. It fails only where the disk does."""
 
 
+Done = Callable[[BaseException | None], None]
+"""Hears that something is synced, or why it is not kept. Must be quick."""
+
+
 class Repeated(TrunklineError):
     """A delivery has come before: it is kept, and must not count twice."""
 
@@ -31,7 +35,7 @@ class Delivery(msgspec.Struct, frozen=True):
     received_ms: int
 
 
-class KeptPost(msgspec.Struct, frozen=True, kw_only=True):
+class KeptPost(NamedTuple):
     """A post as it came, redacted. `event_id` is its event's; None if it has none."""
 
     account_sid: str
@@ -79,6 +83,10 @@ class Intake(Protocol):
         rows: Rows | None = None,
     ) -> None:
         """Append events, write `also` and insert `rows`, in one synced transaction."""
+        ...
+
+    def submit(self, event: Event, rows: Rows | None, done: Done) -> None:
+        """Append an event and insert `rows` likewise; `done` hears of its end."""
         ...
 
 
