@@ -263,7 +263,7 @@ async def test_good_events_beside_bad_ones_are_kept(own: Program) -> None:
                 "field": "type",
                 "reason": "com.example.unknown is not known",
             },
-            {"index": 3, "id": "x", "field": "data", "reason": "is missing"},
+            {"index": 3, "id": "x", "field": "specversion", "reason": "is missing"},
         ],
     }
     assert await ids(own) == [cloud_event(1)["id"], cloud_event(3)["id"]]

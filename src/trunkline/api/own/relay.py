@@ -35,6 +35,9 @@ from trunkline.signing import is_hash, is_signed
 # Refusals that an answer lists: senders log answers, and cut them.
 MAX_SHOWN = 20
 
+# A log line shows no more of an address than a reader needs to recognise it.
+_SHOWN_URL = 300
+
 _SIGNATURE = "X-Twilio-Signature"
 _BODY_HASH = "bodySHA256"
 
@@ -139,7 +142,7 @@ class _Relay:
         _logger.warning(
             "relay.not_authentic",
             account_sid=account.sid,
-            url=self._url(request).partition("?")[0],
+            url=self._url(request).partition("?")[0][:_SHOWN_URL],
         )
         return Refused(20003, 401, "Authentication failed")
 
