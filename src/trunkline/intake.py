@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from trunkline.errors import TrunklineError
 from trunkline.events import catalogue
-from trunkline.events.envelope import Event
+from trunkline.events.envelope import MAX_DATA_BYTES, Event
 
 
 Write = Callable[[sqlite3.Connection], None]
@@ -19,9 +19,6 @@ Rows = tuple[str, Sequence[tuple[Any, ...]]]
 """A statement, and the rows that it inserts. It fails only where the disk does."""
 
 _KNOWN = {*catalogue.EVENT_TYPES, catalogue.TEST_EVENT_TYPE}
-
-# An event must fit a Kinesis record (1 MiB) with its envelope and key.
-MAX_DATA_BYTES = 1_000_000
 
 
 class Log(Protocol):

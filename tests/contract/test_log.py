@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from trunkline.database.file import Database
 from trunkline.errors import StorageFailed
@@ -122,6 +123,38 @@ async def test_the_same_id_twice_in_one_append_is_added_once(
 
     assert first == second < third
     assert [e.event.id for e in await everything(log)] == [event(1).id, event(2).id]
+
+
+@pytest.mark.parametrize(
+    "another",
+    [{"account_sid": OTHER}, {"source": "/another"}],
+    ids=["account", "source"],
+)
+async def test_an_id_that_is_another_events_has_no_position_and_adds_nothing(
+    log: SqliteLog | MemoryLog, another: dict[str, str]
+) -> None:
+    known = await log.append([event(1)])
+    taken = replace(event(1), **another)
+
+    [none, new] = await log.append([taken, event(2)])
+
+    assert none == 0 < known[0] < new == log.head
+    kept = await log.read(ACCOUNT, [RINGING], 0, log.head, 9)
+    assert [entry.event for entry in kept] == [event(1), event(2)]
+    assert await log.read(OTHER, [RINGING], 0, log.head, 9) == []
+
+
+async def test_of_two_events_with_an_id_that_come_at_once_one_has_a_position(
+    log: SqliteLog | MemoryLog,
+) -> None:
+    heard: list[Event] = []
+    log.on_append(lambda entries: heard.extend(entry.event for entry in entries))
+    rivals = [event(1), event(1, account=OTHER)]
+
+    positions = await asyncio.gather(*(log.append([rival]) for rival in rivals))
+
+    assert positions == [[1], [0]]
+    assert heard == rivals[:1]
 
 
 async def test_many_appends_at_once_all_get_their_own_positions(

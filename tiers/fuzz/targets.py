@@ -11,6 +11,7 @@ from tests.system.test_server import access_token, sdk_post
 
 from trunkline.accounts import Account, Accounts, ApiKey
 from trunkline.api.forms import parse_form
+from trunkline.capture import relay
 from trunkline.capture.calls import twiml
 from trunkline.capture.calls.engines import freeswitch
 from trunkline.capture.calls.engines.asterisk import events
@@ -19,7 +20,8 @@ from trunkline.capture.sdk import device, post
 from trunkline.capture.sdk.client_address import read_address
 from trunkline.capture.sdk.token import Tokens
 from trunkline.errors import Refused
-from trunkline.events.catalogue import SinkType
+from trunkline.events import envelope, test_event
+from trunkline.events.catalogue import SDK_EVENT_TYPE, SinkType
 from trunkline.outgoing.urls import InvalidUrl, split
 from trunkline.streams import configuration
 
@@ -74,6 +76,7 @@ def targets() -> list[Target]:
             (access_token().encode(),),
             (Refused,),
         ),
+        Target("CloudEvents", _relay, _cloud_events(), (Refused,)),
         Target(
             "TwiML",
             lambda b: twiml.parse(b, base=None, networks=()),
@@ -126,6 +129,30 @@ def _verify(token: bytes, signed: Tokens, claims: Tokens) -> None:
     with suppress(Refused):
         signed.verify(token, NOW_MS)
     claims.verify(token, NOW_MS)
+
+
+def _relay(body: bytes) -> None:
+    """Read a body in every mode."""
+    headers = {"ce-specversion": "1.0", "ce-type": SDK_EVENT_TYPE, "ce-source": "/s"}
+    relay.parse_binary({**headers, "ce-id": _text(body)}, body, ACCOUNT_SID)
+    for content_type in (relay.STRUCTURED, relay.BATCH):
+        with suppress(Refused):
+            relay.parse(body, content_type, ACCOUNT_SID)
+    relay.parse(body, relay.JSON, ACCOUNT_SID)
+
+
+def _cloud_events() -> tuple[bytes, ...]:
+    """Twilio's published examples, alone and together, and a test event of ours."""
+    files = sorted((DATA / "seeds").glob("com.*.json"))
+    published = tuple(file.read_bytes() for file in files)
+    test = test_event.make(
+        event_id="TE1",
+        account_sid=ACCOUNT_SID,
+        test_id="cae2f9e2-0000-4000-8000-000000000000",
+        time="2026-06-10T06:02:54.377Z",
+    )
+    together = b"[" + b",".join((*published, envelope.render(test, 1))) + b"]"
+    return (*published, together)
 
 
 def _text(data: bytes) -> str:

@@ -31,7 +31,7 @@ class MemoryLog:
         self._connection = connection
         self._listeners: list[Listener] = []
         self._entries: list[Entry] = []
-        self._positions: dict[str, int] = {}
+        self._by_id: dict[str, Entry] = {}
         self._bookmarks: dict[str, int] = {}
         self._exceptions: dict[tuple[str, int], DeliveryException] = {}
         self._letters: dict[tuple[str, int], DeadLetter] = {}
@@ -51,7 +51,7 @@ class MemoryLog:
         then: Then | None = None,
         rows: Rows | None = None,
     ) -> list[int]:
-        """Add events and return their positions."""
+        """Add events and return their positions, 0 where an id is another event's."""
         return self._add(events, also, then, rows)
 
     def _add(
@@ -67,12 +67,13 @@ class MemoryLog:
             self._connection.executemany(*rows)
         new = []
         for event in events:
-            if event.id not in self._positions:
+            if event.id not in self._by_id:
                 self.head += 1
-                self._positions[event.id] = self.head
-                new.append(Entry(self.head, self._clock.now_ms(), event))
+                entry = Entry(self.head, self._clock.now_ms(), event)
+                self._by_id[event.id] = entry
+                new.append(entry)
         self._entries += new
-        positions = [self._positions[event.id] for event in events]
+        positions = [self._position_of(event) for event in events]
         if then is not None:
             then(positions)
         for listener in self._listeners if new else ():
@@ -225,6 +226,11 @@ class MemoryLog:
         self._bookmarks.pop(sink_sid, None)
         for exception in self._of(sink_sid):
             del self._exceptions[sink_sid, exception.position]
+
+    def _position_of(self, event: Event) -> int:
+        position, _, known = self._by_id[event.id]
+        same = (known.account_sid, known.source) == (event.account_sid, event.source)
+        return position if same else 0
 
     def _of(self, sink_sid: str) -> list[DeliveryException]:
         return [e for key, e in self._exceptions.items() if key[0] == sink_sid]

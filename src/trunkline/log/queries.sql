@@ -10,8 +10,8 @@ INSERT INTO event
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING;
 
--- position_of: The position of the event with this id.
-SELECT position FROM event WHERE id = ?;
+-- position_of: The position of the event with this id, if it is this account's and source's.
+SELECT position FROM event WHERE id = ? AND account_sid = ? AND source = ?;
 
 -- read: Events of one account in a range of positions, oldest first.
 SELECT position, accepted_ms,

@@ -60,7 +60,8 @@ class SqliteLog:
         """Add events and return their positions, once they are synced.
 
         An event whose id is in the log already keeps its first position and is not
-        added again. `also` is written, and `rows` are inserted, in the same transaction,
+        added again. Where the id is another event's, of another account or source, the
+        position is 0: it was not added, and is not there. `also` is written, and `rows` are inserted, in the same transaction,
         or nothing is; `rows` must not fail but with the disk, for all who share the
         job would fail with them. `then`
         is told the positions before any listener hears of the events.
@@ -382,7 +383,7 @@ class _Appending:
             connection.execute(_SQL["move_head"], (first + len(rows) - 1,))
         self.positions = list(range(first, first + len(rows)))
         if added != len(rows):
-            self.positions = [_position_of(connection, e.id) for e in self._events]
+            self.positions = [_position_of(connection, e) for e in self._events]
         self._first = first
 
     def finish(self, error: BaseException | None) -> None:
@@ -411,9 +412,10 @@ def _head(connection: sqlite3.Connection) -> int:
     return head
 
 
-def _position_of(connection: sqlite3.Connection, event_id: str) -> int:
-    position: int = connection.execute(_SQL["position_of"], (event_id,)).fetchone()[0]
-    return position
+def _position_of(connection: sqlite3.Connection, event: Event) -> int:
+    key = (event.id, event.account_sid, event.source)
+    row = connection.execute(_SQL["position_of"], key).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _position_before(connection: sqlite3.Connection, at_ms: int) -> int:

@@ -11,6 +11,8 @@ from trunkline.accounts.registry import AccountRegistry
 from trunkline.api import accounts as accounts_api
 from trunkline.api.app import Application, application
 from trunkline.api.events_v1.services import Services
+from trunkline.api.own import relay
+from trunkline.capture.relaying import Relaying
 from trunkline.clock import Clock, SystemClock
 from trunkline.database import DATABASE_FILE
 from trunkline.database.file import Database
@@ -133,6 +135,7 @@ class _Program:
         self._sdk = Sdk(
             settings, database, accounts=accounts, intake=intake, clock=clock, ids=ids
         )
+        self._relaying = Relaying(intake)
         # Each sink bounds its own: this client's limit is for none to notice.
         self._to_sinks = Client(
             settings.networks,
@@ -213,16 +216,20 @@ class _Program:
             calls=self._calls.routes(),
             accounts=accounts_api.routes(account_registry, settings.public_url),
             call_timeline=self._sdk.routes(),
-            own_api=self._watch.routes(
-                accounts=self._accounts,
-                routes=self._routes,
-                redelivery=self._redelivery,
-                replays=self._replays,
-                calls=self._sdk.posts,
-                sdk_posts=gateway.counts,
-                sdk_events=self._sdk.joiner.counts,
-                callbacks=callbacks.counts,
-            ),
+            own_api=[
+                *relay.routes(self._relaying, self._accounts, settings.public_url),
+                *self._watch.routes(
+                    accounts=self._accounts,
+                    routes=self._routes,
+                    redelivery=self._redelivery,
+                    replays=self._replays,
+                    calls=self._sdk.posts,
+                    sdk_posts=gateway.counts,
+                    sdk_events=self._sdk.joiner.counts,
+                    callbacks=callbacks.counts,
+                    relayed=self._relaying.counts,
+                ),
+            ],
             cors_origins=settings.cors_origins,
         )
 
