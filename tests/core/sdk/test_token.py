@@ -357,12 +357,18 @@ def test_of_a_claim_given_twice_the_last_is_checked() -> None:
         pytest.param(b'{"exp":NaN}', id="NaN"),
         pytest.param(b'{"iss":"\\ud800"}', id="surrogate"),
         pytest.param(b'{"iss":"\xff"}', id="not UTF-8"),
-        pytest.param(b'{"grants":' + b"[" * 1000 + b"]" * 1000 + b"}", id="nested"),
         pytest.param(b'{"exp":' + b"9" * 5000 + b"}", id="many digits"),
     ],
 )
 def test_claims_that_are_no_json_are_refused_though_they_are_signed(raw: bytes) -> None:
     assert code_of(resigned(raw)) == 20160
+
+
+@pytest.mark.parametrize("levels", [100, 1000, 3000])
+def test_claims_that_are_nested_are_read_or_refused(levels: int) -> None:
+    deep = b'{"grants":' + b"[" * levels + b"]" * levels + b"}"
+    # Some Pythons read what is as deep as that: it names no issuer.
+    assert code_of(resigned(deep)) in {20160, 20103}
 
 
 json_values = st.recursive(
