@@ -39,6 +39,7 @@ action="/next"><Number statusCallback="https://example.com/cb" statusCallbackEve
 answered">+14155550100</Number></Dial><Redirect>/more</Redirect><Hangup/></Response>"""
 
 
+# Some are nested nearly as deeply as can be read.
 HARD_EVENTS = (
     *(
         b'{"group":"a","name":"b","payload":{"temp_call_sid":"%b","data":%b1%b}}'

@@ -2,8 +2,6 @@
 
 import base64
 import hashlib
-import hmac
-import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -11,68 +9,26 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.core.sdk.tokens import (
+    ACCOUNT,
+    HEADER,
+    KEY,
+    NOW,
+    OTHER_ACCOUNT,
+    OTHER_KEY,
+    claims,
+    code_of,
+    encoded,
+    signed,
+    tokens,
+)
 from twilio.jwt.access_token import AccessToken
 from twilio.jwt.access_token.grants import VideoGrant, VoiceGrant
 from twilio.jwt.client import ClientCapabilityToken
 
-from trunkline.accounts import Account, Accounts, ApiKey
+from trunkline.accounts import Accounts
 from trunkline.capture.sdk.token import Caller, Expired, Tokens
 from trunkline.errors import Refused
-
-
-ACCOUNT = Account(sid="AC" + "0" * 31 + "1", auth_token="a" * 32)
-OTHER_ACCOUNT = Account(sid="AC" + "0" * 31 + "2", auth_token="b" * 32)
-KEY = ApiKey(sid="SK" + "0" * 31 + "1", account_sid=ACCOUNT.sid, secret="c" * 32)
-OTHER_KEY = ApiKey(
-    sid="SK" + "0" * 31 + "2", account_sid=OTHER_ACCOUNT.sid, secret="d" * 32
-)
-NOW = 1_795_168_116
-HEADER = {"alg": "HS256", "typ": "JWT", "cty": "twilio-fpa;v=1"}
-
-
-def tokens(**options: Any) -> Tokens:
-    return Tokens(Accounts([ACCOUNT, OTHER_ACCOUNT], [KEY, OTHER_KEY]), **options)
-
-
-def encoded(part: object) -> bytes:
-    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
-
-
-def claims(**changes: Any) -> dict[str, Any]:
-    good = {
-        "jti": f"{KEY.sid}-{NOW}",
-        "iss": KEY.sid,
-        "sub": ACCOUNT.sid,
-        "nbf": NOW,
-        "exp": NOW + 3600,
-        "grants": {"identity": "alice", "voice": {"incoming": {"allow": True}}},
-    }
-    return {k: v for k, v in {**good, **changes}.items() if v is not ...}
-
-
-def signed(
-    body: object,
-    secret: str = KEY.secret,
-    header: object = HEADER,
-    digest: str = "sha256",
-) -> bytes:
-    what = encoded(header) + b"." + encoded(body)
-    mac = hmac.new(secret.encode(), what, digest).digest()
-    return what + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")
-
-
-def resigned(raw: bytes) -> bytes:
-    """Sign claims as they stand."""
-    what = encoded(HEADER) + b"." + base64.urlsafe_b64encode(raw).rstrip(b"=")
-    mac = hmac.new(KEY.secret.encode(), what, "sha256").digest()
-    return what + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")
-
-
-def code_of(token: bytes | None, now: int = NOW, **options: Any) -> int:
-    with pytest.raises(Refused) as refused:
-        tokens(**options).verify(token, now * 1000)
-    assert refused.value.status == 403
-    return refused.value.code
 
 
 def from_twilio(**options: Any) -> bytes:
@@ -294,122 +250,6 @@ def test_a_token_that_expired_long_ago_is_good_for_nothing() -> None:
     with pytest.raises(Refused) as refused:
         tokens().verify(token, NOW * 1000, known_call=True)
     assert refused.value.code == 20104
-
-
-@pytest.mark.parametrize(
-    "kid",
-    [OTHER_KEY.sid, "../../dev/null", "' OR 1=1 --", "https://evil.example/k", 7, None],
-)
-def test_a_kid_changes_nothing(kid: object) -> None:
-    header = {**HEADER, "kid": kid, "jku": "https://evil.example/jwks"}
-    assert tokens().verify(signed(claims(), header=header), NOW * 1000).client_name
-    empty = signed(claims(), "", header)
-    assert code_of(empty) == 20107
-
-
-LEGACY = {"alg": "HS256", "typ": "JWT"}
-LEGACY_CLAIMS = {
-    "iss": ACCOUNT.sid,
-    "exp": NOW + 60,
-    "scope": "scope:client:incoming?clientName=bob",
-}
-
-
-@pytest.mark.parametrize(
-    ("changes", "secret", "header", "code"),
-    [
-        pytest.param({}, KEY.secret, LEGACY, 20107, id="secret of a key"),
-        pytest.param(
-            {}, OTHER_ACCOUNT.auth_token, LEGACY, 20107, id="token of another account"
-        ),
-        pytest.param(
-            {"iss": "AC" + "9" * 32}, "x" * 32, LEGACY, 20103, id="unknown account"
-        ),
-        pytest.param({"iss": KEY.sid}, KEY.secret, LEGACY, 20102, id="a key as issuer"),
-        pytest.param({"scope": 5}, "a" * 32, LEGACY, 20102, id="scope a number"),
-        pytest.param({}, "a" * 32, {**LEGACY, "alg": "none"}, 20102, id="none"),
-        pytest.param({}, "a" * 32, {**LEGACY, "alg": "RS256"}, 20102, id="RS256"),
-        pytest.param({"exp": None}, "a" * 32, LEGACY, 20104, id="no expiry"),
-        pytest.param({"exp": NOW + 86_401}, "a" * 32, LEGACY, 20157, id="25 hours"),
-        pytest.param({"nbf": NOW + 10**10}, "a" * 32, LEGACY, 20105, id="far future"),
-        pytest.param({}, "a" * 32, HEADER, 20103, id="says it is an access token"),
-    ],
-)
-def test_attacks_on_a_capability_token_have_their_codes(
-    changes: dict[str, Any], secret: str, header: dict[str, Any], code: int
-) -> None:
-    assert code_of(signed({**LEGACY_CLAIMS, **changes}, secret, header)) == code
-
-
-def test_of_a_claim_given_twice_the_last_is_checked() -> None:
-    def twice(last: str) -> bytes:
-        told = json.dumps(claims())[:-1] + f', "sub": "{last}"}}'
-        return resigned(told.encode())
-
-    assert code_of(twice(OTHER_ACCOUNT.sid)) == 20103
-    assert tokens().verify(twice(ACCOUNT.sid), NOW * 1000).account_sid == ACCOUNT.sid
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        pytest.param(b'{"exp":1e400}', id="1e400"),
-        pytest.param(b'{"exp":NaN}', id="NaN"),
-        pytest.param(b'{"iss":"\\ud800"}', id="surrogate"),
-        pytest.param(b'{"iss":"\xff"}', id="not UTF-8"),
-        pytest.param(b'{"exp":' + b"9" * 5000 + b"}", id="many digits"),
-    ],
-)
-def test_claims_that_are_no_json_are_refused_though_they_are_signed(raw: bytes) -> None:
-    assert code_of(resigned(raw)) == 20160
-
-
-@pytest.mark.parametrize("levels", [100, 1000, 3000])
-def test_claims_that_are_nested_are_read_or_refused(levels: int) -> None:
-    deep = b'{"grants":' + b"[" * levels + b"]" * levels + b"}"
-    # Some Pythons read what is as deep as that: it names no issuer.
-    assert code_of(resigned(deep)) in {20160, 20103}
-
-
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=10)
-    | st.sampled_from([NOW, NOW + 60, KEY.sid, ACCOUNT.sid, "HS256", "twilio-fpa;v=1"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["voice", "identity"]) | st.text(max_size=5),
-            inner,
-            max_size=3,
-        )
-    ),
-    max_leaves=6,
-)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["iss", "sub", "nbf", "exp", "grants", "scope", "jti"]),
-        json_values,
-    ),
-    st.dictionaries(st.sampled_from(["alg", "cty", "typ", "kid", "crit"]), json_values),
-    st.sampled_from([KEY.secret, ACCOUNT.auth_token]),
-)
-def test_whatever_a_signed_token_claims_it_is_its_accounts_or_refused(
-    changes: dict[str, Any], header: dict[str, Any], secret: str
-) -> None:
-    token = signed(claims(**changes), secret, {**HEADER, **header})
-    try:
-        caller = tokens().verify(token, NOW * 1000)
-    except Refused as refused:
-        assert refused.status == 403  # noqa: PT017 (either is good)
-        assert 20101 <= refused.code <= 20160  # noqa: PT017
-    else:
-        assert caller.account_sid == ACCOUNT.sid
-        assert header.get("alg", "HS256") == "HS256"
 
 
 def test_a_good_token_is_remembered_until_it_expires() -> None:
