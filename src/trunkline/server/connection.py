@@ -122,7 +122,7 @@ class Connection(HttpToolsProtocol):
             return False
         for name, value in self.headers:
             if name == b"content-length":
-                return value.isdigit() and 0 < int(value) <= MAX_BODY_BYTES
+                return value.isdigit() and len(value) < 9 and 0 < int(value) <= MAX_BODY_BYTES
         return False
 
     def _is_crowded(self) -> bool:

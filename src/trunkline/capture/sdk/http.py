@@ -17,6 +17,9 @@ HeaderList = list[tuple[bytes, bytes]]
 # A post is a few kilobytes: slower than this is a broken or a hostile client.
 BODY_TIMEOUT_S = 15.0
 
+# Python does not read numbers of any length; no body is that long.
+_LENGTH_DIGITS = 18
+
 _NO_CONTENT = (b"content-length", b"0")
 
 
@@ -33,7 +36,11 @@ async def read_body(
     long, 503 where the server stops meanwhile, and ClientGone.
     """
     length = headers.get(b"content-length")
-    if length is not None and length.isdigit() and int(length) > limit:
+    if (
+        length is not None
+        and length.isdigit()
+        and (len(length) > _LENGTH_DIGITS or int(length) > limit)
+    ):
         raise too_large()
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):

@@ -4,7 +4,6 @@ SDK versions changed the types of fields, so only what an event cannot be withou
 checked; every other field is taken as it comes, and made sense of by `mapping`.
 """
 
-import math
 from typing import Any, NoReturn
 
 import msgspec
@@ -17,6 +16,11 @@ from trunkline.events.times import parse_iso
 MAX_GROUP_CHARACTERS = 128
 MAX_NAME_CHARACTERS = 256
 MAX_SAMPLES = 100
+
+# Of objects and lists in one another; the SDKs' have five at most. What is kept is read
+# again, and how deep a decoder can go depends on who calls it: up to 1,000 levels, less
+# the calls that are open.
+MAX_DEPTH = 500
 
 # `TJS` and a UUID are 39 characters.
 MAX_TEMP_CALL_SID_CHARACTERS = 64
@@ -106,6 +110,7 @@ def parse_event(body: bytes, received_ms: int) -> Post:
     try:
         # The decoder looks at text only where it is wanted: all must be UTF-8.
         raw = _decode_event(str(body, "utf-8"))
+        _check_depth(body)
     except (ValueError, RecursionError):
         _refuse(body, {"payload": (dict,)})
     payload = raw.payload
@@ -126,6 +131,7 @@ def parse_metrics(body: bytes) -> MetricsPost:
     """Return the metrics post in a body. Raises Refused 70001, naming the field."""
     try:
         payload = _decode_metrics(str(body, "utf-8")).payload
+        _check_depth(body)
     except (ValueError, RecursionError):
         _refuse(body, {"payload": (dict, list)})
     given = payload if isinstance(payload, list) else [payload]
@@ -166,21 +172,25 @@ def text(value: object, limit: int = 256) -> str:
 
 def number(value: object) -> int | float | None:
     """Return a number, or the number that a text says; `None` if it is neither."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
+    if isinstance(value, str):
+        value = _said(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return value if abs(value) <= _LARGEST else None
-    if isinstance(value, str) and len(value) <= 32:  # noqa: PLR2004 (longer are none)
-        try:
-            return int(value)
-        except ValueError:
-            pass
-        try:
-            real = float(value)
-        except ValueError:
-            return None
-        return real if math.isfinite(real) else None
     return None
+
+
+def _said(told: str) -> int | float | None:
+    """Return the number that a text says, written as JSON or nearly so."""
+    if len(told) > 32 or not told.isascii() or "_" in told:  # noqa: PLR2004 (none is longer)
+        return None
+    try:
+        return int(told)
+    except ValueError:
+        pass
+    try:
+        return float(told)
+    except ValueError:
+        return None
 
 
 def client_time(timestamp: object, timestamp_ms: object, received_ms: int) -> int:
@@ -196,6 +206,24 @@ def client_time(timestamp: object, timestamp_ms: object, received_ms: int) -> in
     return received_ms
 
 
+def _check_depth(body: bytes) -> None:
+    """Raise RecursionError where a body is nested more than `MAX_DEPTH` levels."""
+    # As good as always: there are not as many levels as that, nor could there be.
+    if len(body) <= 2 * MAX_DEPTH or body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    level = [msgspec.json.decode(body)]
+    for _ in range(MAX_DEPTH):
+        level = [
+            member
+            for value in level
+            for member in (value.values() if isinstance(value, dict) else value)
+            if isinstance(member, dict | list)
+        ]
+        if not level:
+            return
+    raise RecursionError
+
+
 def _refuse(body: bytes, kinds: dict[str, tuple[type, ...]]) -> NoReturn:
     """Say what is wrong with a body that could not be read."""
     raise Refused(
@@ -206,6 +234,7 @@ def _refuse(body: bytes, kinds: dict[str, tuple[type, ...]]) -> NoReturn:
 def _complaint(body: bytes, kinds: dict[str, tuple[type, ...]]) -> str:
     try:
         document = msgspec.json.decode(str(body, "utf-8"))
+        _check_depth(body)
     except UnicodeDecodeError:
         return "the body is not UTF-8"
     except RecursionError:
