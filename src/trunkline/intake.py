@@ -16,7 +16,7 @@ Done = Callable[[BaseException | None], None]
 """Hears that something is synced, or why it is not kept. Must be quick."""
 
 Rows = tuple[str, Sequence[tuple[Any, ...]]]
-"""A statement, and the rows that it inserts. It fails only where the disk does."""
+"""A statement, and the rows to run it with. It fails only where the disk does."""
 
 _KNOWN = {*catalogue.EVENT_TYPES, catalogue.TEST_EVENT_TYPE}
 
@@ -29,13 +29,20 @@ class Log(Protocol):
         events: Sequence[Event],
         also: Write | None = None,
         then: Then | None = None,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> list[int]:
-        """Append the events, write `also`, insert `rows`, in one synced transaction."""
+        """Append the events, write `also` and `rows`, in one synced transaction."""
         ...
 
-    def submit(self, event: Event, rows: Rows | None, done: Done) -> None:
-        """Append an event and insert `rows` likewise; `done` hears of its end."""
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows],
+        also: Write | None,
+    ) -> None:
+        """Do likewise; `done` hears of its end."""
         ...
 
 
@@ -51,7 +58,7 @@ class Intake:
         also: Write | None = None,
         then: Then | None = None,
         *,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> None:
         """Append events of known types; return once they are synced.
 
@@ -64,14 +71,22 @@ class Intake:
             _check(event)
         await self._log.append(events, also, then, rows)
 
-    def submit(self, event: Event, rows: Rows | None, done: Done) -> None:
-        """Accept one event without a wait: `done` is called when it is synced, or not.
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows] = (),
+        also: Write | None = None,
+    ) -> None:
+        """Accept events, or just write, without a wait: `done` hears of the sync.
 
-        For the hot ways in, to which a future and a task would be dear. Raises as
-        `accept`; then `done` is not called.
+        For the hot ways in, to which a future and a task would be dear. Where it is not
+        synced, `done` hears why. Raises as `accept`; then `done` is not called.
         """
-        _check(event)
-        self._log.submit(event, rows, done)
+        for event in events:
+            _check(event)
+        self._log.submit(events, done, rows=rows, also=also)
 
 
 def _check(event: Event) -> None:

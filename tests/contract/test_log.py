@@ -390,9 +390,9 @@ async def test_rows_are_inserted_with_the_events_that_bring_them(
     insert = "INSERT INTO salt (name, value) VALUES (?, x'')"
     async with sqlite_log(tmp_path) as log:
         results = await asyncio.gather(
-            log.append([event(1)], rows=(insert, [("a",), ("b",)])),
-            log.append([event(2)], also=fails, rows=(insert, [("c",)])),
-            log.append([], rows=(insert, [("d",)])),
+            log.append([event(1)], rows=[(insert, [("a",), ("b",)])]),
+            log.append([event(2)], also=fails, rows=[(insert, [("c",)])]),
+            log.append([], rows=[(insert, [("d",)])]),
             return_exceptions=True,
         )
 

@@ -4,10 +4,10 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from trunkline.database import disk, queries
 from trunkline.database.groups import GroupCommit, Job, Watcher
@@ -54,6 +54,8 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise StorageFailed(f"{self._path}: {error}") from error
         checkpointer = self._connect()
+        self._looker = self._connect()
+        self._looker.execute("PRAGMA query_only = ON")
 
         def tidy() -> None:
             # By the writer: what another writes costs it all the pages it remembers.
@@ -106,6 +108,17 @@ class Database:
         except sqlite3.Error as error:
             raise StorageFailed(str(error)) from error
         return read
+
+    def look(self, query: str, parameters: Mapping[str, Any]) -> Any:
+        """Return the first row of a quick query, or None; the event loop waits for it.
+
+        For look-ups of a few microseconds, where a hop to a reader costs ten times
+        that. It sees what is committed. Raises StorageFailed.
+        """
+        try:
+            return self._looker.execute(query, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise StorageFailed(str(error)) from error
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection: sqlite3.Connection | None

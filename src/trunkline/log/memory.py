@@ -49,7 +49,7 @@ class MemoryLog:
         events: Sequence[Event],
         also: Write | None = None,
         then: Then | None = None,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> list[int]:
         """Add events and return their positions, 0 where an id is another event's."""
         return self._add(events, also, then, rows)
@@ -59,12 +59,13 @@ class MemoryLog:
         events: Sequence[Event],
         also: Write | None,
         then: Then | None,
-        rows: Rows | None,
+        rows: Sequence[Rows],
     ) -> list[int]:
         if also is not None:
             also(self._connection or sqlite3.connect(":memory:"))
-        if rows is not None and self._connection is not None:
-            self._connection.executemany(*rows)
+        if self._connection is not None:
+            for statement, with_rows in rows:
+                self._connection.executemany(statement, with_rows)
         new = []
         for event in events:
             if event.id not in self._by_id:
@@ -80,9 +81,16 @@ class MemoryLog:
             listener(new)
         return positions
 
-    def submit(self, event: Event, rows: Rows | None, done: Done) -> None:
-        """Add an event; `done` hears at once."""
-        self._add((event,), None, None, rows)
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows] = (),
+        also: Write | None = None,
+    ) -> None:
+        """Add events; `done` hears at once."""
+        self._add(events, also, None, rows)
         done(None)
 
     async def read(

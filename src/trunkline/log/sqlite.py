@@ -55,16 +55,16 @@ class SqliteLog:
         events: Sequence[Event],
         also: Write | None = None,
         then: Then | None = None,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> list[int]:
         """Add events and return their positions, once they are synced.
 
         An event whose id is in the log already keeps its first position and is not
         added again. Where the id is another event's, of another account or source, the
-        position is 0: it was not added, and is not there. `also` is written, and `rows` are inserted, in the same transaction,
-        or nothing is; `rows` must not fail but with the disk, for all who share the
-        job would fail with them. `then`
-        is told the positions before any listener hears of the events.
+        position is 0: it was not added, and is not there. `also` and `rows` are written
+        in the same transaction, or nothing is; `rows` must not fail but with the disk,
+        for all who share the job would fail with them. `then` is told the positions
+        before any listener hears of the events.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[int]] = loop.create_future()
@@ -82,12 +82,19 @@ class SqliteLog:
         job.add(events, rows, done)
         return await future
 
-    def submit(self, event: Event, rows: Rows | None, done: Done) -> None:
-        """Add an event and `rows`; `done` hears, on the event loop, of the sync.
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows] = (),
+        also: Write | None = None,
+    ) -> None:
+        """Do as `append`; `done` hears, on the event loop, of the sync or what failed.
 
         Raises StorageFailed where nothing is taken any more.
         """
-        self._job(None, None).add((event,), rows, done)
+        self._job(also, None).add(events, rows, done)
 
     def _job(self, also: Write | None, then: Then | None) -> "_Appending":
         """Return a job to add to: the newest that waits, if it can be shared."""
@@ -330,7 +337,7 @@ class _Appending:
         self._also = also
         self._then = then
         self._events: list[Event] = []
-        self._inserts: dict[str, list[tuple[Any, ...]]] = {}
+        self._rows: list[tuple[str, list[tuple[Any, ...]]]] = []
         self._waiting: list[Done] = []
         self.positions: list[int] = []
         self.joinable = also is None and then is None
@@ -339,12 +346,16 @@ class _Appending:
     def add(
         self,
         events: Sequence[Event],
-        rows: Rows | None,
+        rows: Sequence[Rows],
         done: Done,
     ) -> None:
         self._events += events
-        if rows is not None:
-            self._inserts.setdefault(rows[0], []).extend(rows[1])
+        for statement, with_rows in rows:
+            # Runs of the same are done together; what comes after stays after.
+            if self._rows and self._rows[-1][0] is statement:
+                self._rows[-1][1].extend(with_rows)
+            else:
+                self._rows.append((statement, list(with_rows)))
         self._waiting.append(done)
 
     @property
@@ -360,11 +371,11 @@ class _Appending:
     def run(self, connection: sqlite3.Connection) -> None:
         if self._also is not None:
             self._also(connection)
-        for statement, inserted in self._inserts.items():
-            connection.executemany(statement, inserted)
+        for statement, rows in self._rows:
+            connection.executemany(statement, rows)
         first = _head(connection) + 1
         accepted_ms = self._accepted_ms
-        rows = [
+        events = [
             (
                 position,
                 event.id,
@@ -378,11 +389,11 @@ class _Appending:
             )
             for position, event in enumerate(self._events, first)
         ]
-        added = connection.executemany(_SQL["append"], rows).rowcount if rows else 0
+        added = connection.executemany(_SQL["append"], events).rowcount if events else 0
         if added:
-            connection.execute(_SQL["move_head"], (first + len(rows) - 1,))
-        self.positions = list(range(first, first + len(rows)))
-        if added != len(rows):
+            connection.execute(_SQL["move_head"], (first + len(events) - 1,))
+        self.positions = list(range(first, first + len(events)))
+        if added != len(events):
             self.positions = [_position_of(connection, e) for e in self._events]
         self._first = first
 

@@ -122,7 +122,8 @@ class Connection(HttpToolsProtocol):
             return False
         for name, value in self.headers:
             if name == b"content-length":
-                return value.isdigit() and len(value) < 9 and 0 < int(value) <= MAX_BODY_BYTES
+                # The parser has seen to it that it is a number, and not too large a one.
+                return 0 < int(value) <= MAX_BODY_BYTES
         return False
 
     def _is_crowded(self) -> bool:

@@ -19,18 +19,17 @@ WHERE account_sid = :account_sid AND call_sid IN (SELECT sid FROM named);
 
 -- save_call: Insert or replace a call.
 INSERT INTO sdk_call (account_sid, known_as, call_sid, sticky, seen_ms)
-VALUES (:account_sid, :known_as, :call_sid, :sticky, :seen_ms)
+VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account_sid, known_as) DO UPDATE SET
     call_sid = excluded.call_sid, sticky = excluded.sticky, seen_ms = excluded.seen_ms;
 
 -- hold: Keep an event that waits.
 INSERT INTO held_event (id, account_sid, temp_call_sid, due_ms, body)
-VALUES (:id, :account_sid, :temp_call_sid, :due_ms, :body);
+VALUES (?, ?, ?, ?, ?);
 
 -- cut_waits: Let no event of a call wait longer than until then.
-UPDATE held_event SET due_ms = :due_ms
-WHERE account_sid = :account_sid AND temp_call_sid = :temp_call_sid
-    AND due_ms > :due_ms;
+UPDATE held_event SET due_ms = ?3
+WHERE account_sid = ?1 AND temp_call_sid = ?2 AND due_ms > ?3;
 
 -- release: Drop an event that waits no longer.
 DELETE FROM held_event WHERE id = ?;

@@ -3,6 +3,7 @@
 Bare ASGI: a call makes some thirty posts within 0.3 s, each for one event.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from uuid import UUID
@@ -27,6 +28,7 @@ from trunkline.capture.sdk.http import (
     error_body,
     read_body,
     send_whole,
+    too_large,
 )
 from trunkline.capture.sdk.joiner import Joiner
 from trunkline.capture.sdk.mapping import NOWHERE, Place, Sender
@@ -55,6 +57,8 @@ _PREFLIGHT: HeaderList = [
     (b"access-control-max-age", b"7200"),
 ]
 _ANYONE: HeaderList = [(b"access-control-allow-origin", b"*")]
+# What our service worker names the attempts of one post by.
+_DELIVERY = b"x-trunkline-delivery"
 _JSON = (b"content-type", b"application/json")
 _TAKEN = answer_of(200, _ANYONE)
 
@@ -121,7 +125,8 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        cors = self._cors(headers) if self._origins else _ANYONE
+        cors = self._cors(headers)
+        error: BaseException | None = None
         try:
             if scope["method"] == "POST":
                 await self._receiver(scope["path"])(scope, headers, receive)
@@ -134,21 +139,9 @@ class Gateway:
                 return
         except ClientGone:
             return
-        except Repeated:
-            self.counts["repeated"] += 1
-            await answer(send, 200, cors)
-            return
-        except StorageFailed as error:
-            refused = _not_stored(error)
-        except Refused as error:
-            refused = error
-        else:
-            await answer(send, 200, cors)
-            return
-        extra = _EXTRA.get(refused.status, [])
-        if refused.status == 405 and scope["path"] == worker.PATH:  # noqa: PLR2004
-            extra = [(b"allow", b"GET, HEAD")]
-        await send_whole(send, self._refusal(refused, [*cors, *extra]))
+        except (Refused, Repeated, StorageFailed) as raised:
+            error = raised
+        await send_whole(send, self._answer_to(error, cors, scope["path"]))
 
     def take_at_once(
         self,
@@ -157,40 +150,49 @@ class Gateway:
         body: bytes,
         tell: Callable[[Answer], None],
     ) -> bool:
-        """Take an event post that needs nothing but its commit, as nearly all do.
+        """Take a whole event post without a task; `tell` gets the answer once it is due.
 
-        `peer` is the socket's address; `tell` gets the answer once the post is synced,
-        or is not. Returns False where the post needs more (its token is new, its call
-        is not known, it is a repetition, or wrong): then nothing has been done, and
-        the request goes the usual way.
+        `peer` is the socket's address. Returns False for an attempt of our service
+        worker, which may have to wait for another of the same post: it goes by
+        `__call__`, and nothing has been done here.
         """
         named = dict(headers)
-        if b"x-trunkline-delivery" in named or len(body) > self._max_event_bytes:
+        if _DELIVERY in named:
             return False
-        now_ms = self._clock.now_ms()
-        caller = self._tokens.remembered(named.get(b"x-twilio-token", b""), now_ms)
-        if caller is None:
-            return False
-        address = client_address(peer, headers, self._trusted, self._ip_header)
-        try:
-            arrival = self._arrival(body, caller, address, named, now_ms)
-        except Refused:
-            return False
+        cors = self._cors(named)
 
         def done(error: BaseException | None) -> None:
-            cors = self._cors(named) if self._origins else _ANYONE
-            if error is not None:
-                extra = [*cors, *_EXTRA[503]]
-                tell(self._refusal(_not_stored(error), extra))
-                return
-            self.counts["events"] += 1
-            tell(_TAKEN if cors is _ANYONE else answer_of(200, cors))
+            if error is None:
+                self.counts["events"] += 1
+            tell(self._answer_to(error, cors))
 
-        return self._joiner.take_at_once(arrival, done)
+        try:
+            if len(body) > self._max_event_bytes:
+                raise too_large()
+            address = client_address(peer, headers, self._trusted, self._ip_header)
+            self._joiner.take(self._arrival(body, address, named), done)
+        except (Refused, StorageFailed) as error:
+            done(error)
+        return True
 
-    def _refusal(self, refused: Refused, headers: HeaderList) -> Answer:
-        self.counts[f"refused_{refused.code}"] += 1
-        return answer_of(refused.status, [*headers, _JSON], error_body(refused))
+    def _answer_to(
+        self, error: BaseException | None, cors: HeaderList, path: str = ""
+    ) -> Answer:
+        """Return the answer to a post that has come to its end."""
+        if error is None:
+            return _TAKEN if cors is _ANYONE else answer_of(200, cors)
+        if isinstance(error, Repeated):
+            self.counts["repeated"] += 1
+            return answer_of(200, cors)
+        if not isinstance(error, Refused):
+            _logger.error("sdk_post_not_stored", error=str(error))
+            error = Refused(20503, 503, "Service unavailable")
+        self.counts[f"refused_{error.code}"] += 1
+        extra = _EXTRA.get(error.status, [])
+        if error.status == 405 and path == worker.PATH:  # noqa: PLR2004
+            extra = [(b"allow", b"GET, HEAD")]
+        headers = [*cors, _JSON, *extra]
+        return answer_of(error.status, headers, error_body(error))
 
     def _receiver(self, path: str) -> _Receiver:
         if path in _EVENTS:
@@ -210,34 +212,44 @@ class Gateway:
     async def _event(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
     ) -> None:
-        now_ms = self._clock.now_ms()
         body = await read_body(receive, headers, self._max_event_bytes)
-        address = self._address(scope)
-        caller = await self._caller(
-            headers, address, now_ms, lambda: [parse_event(body, now_ms).ids]
-        )
-        arrival = self._arrival(body, caller, address, headers, now_ms)
-        delivery = _delivery(headers, caller.account_sid, now_ms)
+        arrival = self._arrival(body, self._address(scope), headers)
+        delivery = _delivery(headers, arrival.sender.account_sid, arrival.now_ms)
         if delivery is None:
-            await self._joiner.take(arrival)
+            await self._kept(arrival)
         else:
             async with self._turns.turn(delivery):
-                await self._joiner.take(arrival, delivery)
+                await self._kept(arrival, delivery)
         self.counts["events"] += 1
 
+    async def _kept(self, arrival: Arrival, delivery: Delivery | None = None) -> None:
+        """Return once a post is kept. Raises StorageFailed and Repeated."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(error: BaseException | None) -> None:
+            if kept.done():
+                return  # whoever waited has gone; the write stands
+            if error is None:
+                kept.set_result(None)
+            else:
+                kept.set_exception(error)
+
+        self._joiner.take(arrival, done, delivery)
+        await kept
+
     def _arrival(
-        self,
-        body: bytes,
-        caller: Caller,
-        address: str,
-        headers: dict[bytes, bytes],
-        now_ms: int,
+        self, body: bytes, address: str, headers: dict[bytes, bytes]
     ) -> Arrival:
-        """Return a post as it may be kept. Raises Refused 70001."""
+        """Return a post as it may be kept. Raises Refused: for its token, or 70001."""
+        now_ms = self._clock.now_ms()
+        caller = self._caller(
+            headers, address, now_ms, lambda: [parse_event(body, now_ms).ids]
+        )
         account_sid, privacy = caller.account_sid, self._privacy
+        post = parse_event(body, now_ms)
         return Arrival(
-            post=parse_event(body, now_ms),
             body=privacy.body(body),
+            post=post,
             sender=Sender(
                 account_sid=account_sid,
                 client_name=privacy.client_name(account_sid, caller.client_name),
@@ -253,7 +265,7 @@ class Gateway:
     ) -> None:
         now_ms = self._clock.now_ms()
         body = await read_body(receive, headers, self._max_metrics_bytes)
-        caller = await self._caller(
+        caller = self._caller(
             headers, self._address(scope), now_ms, lambda: parse_metrics(body).ids
         )
         account_sid = caller.account_sid
@@ -264,7 +276,7 @@ class Gateway:
             _delivery(headers, account_sid, now_ms),
         )
 
-    async def _caller(
+    def _caller(
         self,
         headers: dict[bytes, bytes],
         address: str,
@@ -282,7 +294,7 @@ class Gateway:
             try:
                 return self._tokens.verify(token, now_ms)
             except Expired as expired:
-                if not await self._joiner.knows(expired.account_sid, _readable(ids)):
+                if not self._joiner.knows(expired.account_sid, _readable(ids)):
                     raise
                 return self._tokens.verify(token, now_ms, known_call=True)
         except Refused as error:
@@ -299,6 +311,8 @@ class Gateway:
         )
 
     def _cors(self, headers: dict[bytes, bytes]) -> HeaderList:
+        if not self._origins:
+            return _ANYONE
         origin = headers.get(b"origin", b"")
         allowed = [(b"access-control-allow-origin", origin)]
         return [*(allowed if origin in self._origins else ()), (b"vary", b"Origin")]
@@ -309,11 +323,6 @@ def _check_preflight(scope: Scope) -> None:
         raise _not_found()
     if scope["method"] != "OPTIONS":
         raise _not_allowed()
-
-
-def _not_stored(error: BaseException) -> Refused:
-    _logger.error("sdk_post_not_stored", error=str(error))
-    return Refused(20503, 503, "Service unavailable")
 
 
 def _not_allowed() -> Refused:
@@ -328,7 +337,7 @@ def _delivery(
     headers: dict[bytes, bytes], account_sid: str, now_ms: int
 ) -> Delivery | None:
     """Return the delivery that a post is an attempt of; None where it tells none."""
-    header = headers.get(b"x-trunkline-delivery")
+    header = headers.get(_DELIVERY)
     if header is None:
         return None
     try:
