@@ -406,3 +406,60 @@ async def test_rows_are_inserted_with_the_events_that_bring_them(
         ]
         assert kept == [("a",), ("b",), ("d",)]
         assert len(await everything(log)) == 1
+
+
+async def test_who_submits_hears_once_the_event_is_there(
+    log: SqliteLog | MemoryLog,
+) -> None:
+    told: list[BaseException | None] = []
+    heard: list[int] = []
+    log.on_append(lambda entries: heard.extend(e.position for e in entries))
+
+    log.submit([event(1)], told.append)
+    log.submit([event(2), event(3)], told.append)
+    await log.append([event(4)])
+
+    assert told == [None, None]
+    assert heard == [1, 2, 3, 4]
+    assert [entry.position for entry in await everything(log)] == [1, 2, 3, 4]
+
+
+async def test_who_submits_hears_of_a_failure_and_others_are_kept(
+    tmp_path: Path,
+) -> None:
+    def fails(connection: sqlite3.Connection) -> None:
+        raise RuntimeError("no")
+
+    def breaks(error: BaseException | None) -> None:
+        raise RuntimeError("whoever is told is at fault")
+
+    told: list[BaseException | None] = []
+    async with sqlite_log(tmp_path) as log:
+        log.submit([event(1)], told.append, also=fails)
+        log.submit([event(2)], breaks)
+        log.submit([event(3)], told.append)
+        await log.append([event(4)])
+
+        assert [type(error) for error in told] == [RuntimeError, type(None)]
+        assert [entry.event.id for entry in await everything(log)] == [
+            event(number).id for number in (2, 3, 4)
+        ]
+    with pytest.raises(StorageFailed):
+        log.submit([event(5)], told.append)
+
+
+async def test_rows_are_written_in_the_order_in_which_they_came(
+    tmp_path: Path,
+) -> None:
+    insert = "INSERT INTO salt (name, value) VALUES (?, x'')"
+    delete = "DELETE FROM salt WHERE name = ?"
+    async with sqlite_log(tmp_path) as log:
+        log.submit([], lambda _: None, rows=[(delete, [("other",)])])
+        log.submit([], lambda _: None, rows=[(insert, [("a",)])])
+        log.submit([], lambda _: None, rows=[(delete, [("a",)]), (insert, [("b",)])])
+        await log.append([])
+
+        kept = await log._database.read(
+            lambda c: c.execute("SELECT name FROM salt").fetchall()
+        )
+    assert kept == [("b",)]

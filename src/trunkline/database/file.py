@@ -45,7 +45,7 @@ class Database:
         try:
             # Made first, for nobody else to read: SQLite's other files follow it.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            writer = self._connect()
+            writer = self._writer = self._connect()
             _prepare(writer)
             wal = self._path.with_name(self._path.name + "-wal")
             self._wal = os.open(wal, os.O_RDWR | os.O_CLOEXEC)
@@ -115,8 +115,10 @@ class Database:
         For look-ups of a few microseconds, where a hop to a reader costs ten times
         that. It sees what is committed. Raises StorageFailed.
         """
+        # The writer has the pages at hand; a thread has it while all is tidied.
+        connection = self._looker if self._commits.tidying else self._writer
         try:
-            return self._looker.execute(query, parameters).fetchone()
+            return connection.execute(query, parameters).fetchone()
         except sqlite3.Error as error:
             raise StorageFailed(str(error)) from error
 

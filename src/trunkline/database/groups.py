@@ -80,6 +80,8 @@ class GroupCommit:
         self._waiting: list[Job] = []
         self._busy = False
         self._writers = 0
+        self.tidying = False
+        """Whether a thread has the connection."""
         self._closed = False
         self._lost: StorageFailed | None = None
         self._idle = asyncio.Event()
@@ -170,11 +172,13 @@ class GroupCommit:
         for job, error in zip(group, errors, strict=True):
             _tell(job, error or failure)
         if self._connection.total_changes - self._changes >= TIDY_CHANGES:
+            self.tidying = True
             self._tasks.put(self._tidy_up)
         else:
             self._go_on()
 
     def _go_on(self) -> None:
+        self.tidying = False
         if self._lost is not None:
             for job in self._waiting:
                 _tell(job, self._lost)

@@ -19,8 +19,6 @@ from trunkline.capture.sdk.http import Answer
 # Bodies up to this many bytes wait here for their end; uvicorn reads longer ones.
 MAX_BODY_BYTES = 65_536
 
-_NO_BYTES = b""
-
 _logger = structlog.get_logger("server")
 
 
@@ -48,9 +46,14 @@ class Connection(HttpToolsProtocol):
         self._door = door
         self._paths = paths
         self._peer = ""
+        self._turn = _Turn(self)
         # A post for the door of which the head is here, and what of its body is.
         self._gathered: list[bytes] | None = None
         self._looked_at = False
+        # Whether the last request was the door's: then no timer runs until the next.
+        self._is_at_rest = False
+        # The answer written last, as it was written: nearly all are the same.
+        self._written: tuple[Answer, Any, bytes] | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin."""
@@ -58,20 +61,32 @@ class Connection(HttpToolsProtocol):
         self._peer = self.client[0] if self.client else ""
 
     def look(self) -> None:
-        """See, now and then, to a post whose body does not come: it is uvicorn's."""
-        if self._gathered is None:
-            return
-        if self._looked_at:
-            self._go_the_usual_way()
-        self._looked_at = True
+        """See to a client that stops half-way, or does not come again; now and then.
+
+        A post whose body does not come is uvicorn's, which has a limit for that.
+        """
+        if self._gathered is not None:
+            if self._looked_at:
+                self._go_the_usual_way()
+            self._looked_at = True
+        elif self._is_at_rest:
+            # Here and not after each post: a timer costs as much as parsing its head.
+            self._is_at_rest = False
+            self._arm_keep_alive()
+
+    def _arm_keep_alive(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     # --- what the parser calls -------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """Note a new request; most of what uvicorn prepares is not for the door."""
-        self.url = _NO_BYTES
+        self.url = b""
         self.headers = []
         self.expect_100_continue = False
+        self._is_at_rest = False
 
     def on_headers_complete(self) -> None:
         """Keep a post for the door back until it is whole."""
@@ -89,14 +104,15 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Hand a whole post to the door."""
-        if self._gathered is None:
+        pieces = self._gathered
+        if pieces is None:
             super().on_message_complete()
             return
-        pieces = self._gathered
-        body = pieces[0] if len(pieces) == 1 else _NO_BYTES.join(pieces)
-        turn = _Turn(self)
+        turn = self._turn
+        turn.begin()
         self.cycle = turn  # type: ignore[assignment]
         try:
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             taken = self._door.take_at_once(self.headers, self._peer, body, turn.answer)
         except Exception:  # the usual way tells the client, where it fails as well
             _logger.exception("server.door_failed")
@@ -109,22 +125,28 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def _is_for_the_door(self) -> bool:
-        before = cast("_Turn | None", self.cycle)
         if (
-            (before is not None and not before.response_complete)
-            or self.parser.get_method() != b"POST"
-            or self.url.partition(b"?")[0] not in self._paths
-            or self.expect_100_continue
-            or not self.parser.should_keep_alive()
-            or self.parser.should_upgrade()
-            or self._is_crowded()
+            self.url not in self._paths
+            and self.url.partition(b"?")[0] not in self._paths
         ):
             return False
+        parser, before = self.parser, cast("_Turn | None", self.cycle)
+        return (
+            (before is None or before.response_complete)
+            and parser.get_method() == b"POST"
+            and not self.expect_100_continue
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+            and not self._is_crowded()
+            and 0 < self._content_length() <= MAX_BODY_BYTES
+        )
+
+    def _content_length(self) -> int:
         for name, value in self.headers:
             if name == b"content-length":
-                # The parser has seen to it that it is a number, and not too large a one.
-                return 0 < int(value) <= MAX_BODY_BYTES
-        return False
+                # The parser has seen to it that it is a number of some twenty digits.
+                return int(value)
+        return 0
 
     def _is_crowded(self) -> bool:
         limit = self.limit_concurrency
@@ -151,24 +173,25 @@ class Connection(HttpToolsProtocol):
         """Write a whole answer, and be ready for the next request."""
         if self.transport.is_closing():
             return
-        self.transport.write(self._wire(answer, keep_alive=keep_alive))
-        if not keep_alive or any(name == b"connection" for name, _ in answer.headers):
-            self.transport.close()
-        self.on_response_complete()
-
-    def _wire(self, answer: Answer, *, keep_alive: bool) -> bytes:
         # uvicorn makes a new list of these headers each second: Date is among them.
-        headers = [*self.server_state.default_headers, *answer.headers]
+        common, written = self.server_state.default_headers, self._written
+        if (
+            not keep_alive
+            or written is None
+            or written[0] is not answer
+            or written[1] is not common
+        ):
+            wire, keep_alive = _wire(answer, common, keep_alive=keep_alive)
+            written = (answer, common, wire)
+            self._written = written if keep_alive else None
+        self.transport.write(written[2])
         if not keep_alive:
-            headers.append((b"connection", b"close"))
-        return b"".join(
-            (
-                _status_line(answer.status),
-                *(b"%b: %b\r\n" % header for header in headers),
-                b"\r\n",
-                answer.body,
-            )
-        )
+            self.transport.close()
+        elif self.pipeline:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self._is_at_rest = True
 
 
 class _Turn:
@@ -183,9 +206,13 @@ class _Turn:
         self._connection = connection
         self.body = bytearray()
         self.disconnected = False
-        self.keep_alive = True
         self.message_event = _NOBODY_WAITS
         self.more_body = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin: a connection has one post at the door at a time."""
+        self.keep_alive = True
         self.response_complete = False
 
     def answer(self, answer: Answer) -> None:
@@ -205,5 +232,16 @@ class _NobodyWaits:
 _NOBODY_WAITS = _NobodyWaits()
 
 
-def _status_line(status: int) -> bytes:
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+def _wire(
+    answer: Answer, common: Sequence[tuple[bytes, bytes]], *, keep_alive: bool
+) -> tuple[bytes, bool]:
+    """Return an answer as it is written, and whether another may follow."""
+    headers = [*common, *answer.headers]
+    if (b"connection", b"close") in headers:
+        keep_alive = False
+    elif not keep_alive:
+        headers.append((b"connection", b"close"))
+    phrase = HTTPStatus(answer.status).phrase
+    lines = [f"HTTP/1.1 {answer.status} {phrase}\r\n".encode()]
+    lines += [b"%b: %b\r\n" % header for header in headers]
+    return b"".join((*lines, b"\r\n", answer.body)), keep_alive

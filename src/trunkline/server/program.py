@@ -25,7 +25,7 @@ from trunkline.delivery.replays import Replays
 from trunkline.delivery.sink_tests import SinkTests, test_id_of
 from trunkline.errors import TrunklineError
 from trunkline.events import envelope
-from trunkline.events.ids import Ids
+from trunkline.events.ids import Ids, pooled
 from trunkline.intake import Intake
 from trunkline.log.records import DeadLetter
 from trunkline.log.sqlite import SqliteLog
@@ -62,7 +62,7 @@ async def running(
     Raises DataFolderUnusable, InvalidSetting or StorageFailed before anything starts.
     """
     clock = clock or SystemClock()
-    ids = Ids(clock.now_ms, os.urandom)
+    ids = Ids(clock.now_ms, pooled(os.urandom))
     with DataFolder(settings.data_dir) as folder:
         database = Database(folder.path / DATABASE_FILE)
         await database.open()

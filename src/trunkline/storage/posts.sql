@@ -2,7 +2,8 @@
 SELECT account_sid, known_as, call_sid, sticky, seen_ms FROM (
     SELECT * FROM sdk_call WHERE account_sid = :account_sid AND known_as = :id
     UNION ALL
-    SELECT * FROM sdk_call WHERE account_sid = :account_sid AND call_sid = :id
+    SELECT * FROM sdk_call INDEXED BY sdk_call_by_sid
+    WHERE account_sid = :account_sid AND call_sid = :id
 )
 ORDER BY seen_ms DESC LIMIT 1;
 
@@ -14,7 +15,7 @@ WITH named AS (
 )
 SELECT sid FROM named
 UNION
-SELECT known_as FROM sdk_call
+SELECT known_as FROM sdk_call INDEXED BY sdk_call_by_sid
 WHERE account_sid = :account_sid AND call_sid IN (SELECT sid FROM named);
 
 -- save_call: Insert or replace a call.

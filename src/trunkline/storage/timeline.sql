@@ -11,7 +11,7 @@ SELECT EXISTS (SELECT 1 FROM event NOT INDEXED
                WHERE call_id IN (SELECT value FROM json_each(:ids))
                AND account_sid = :account_sid)
     OR EXISTS (SELECT 1 FROM call WHERE sid IN (SELECT value FROM json_each(:ids))
-               AND account_sid = :account_sid);
+               AND +account_sid = :account_sid);
 
 -- event_marks: Times and ids of a call's events.
 SELECT time, id FROM event NOT INDEXED
@@ -29,11 +29,12 @@ ORDER BY number LIMIT :limit;
 
 -- requests: The requests of a call's life.
 SELECT number, call_event.body FROM call_event JOIN call ON call.sid = call_sid
-WHERE call_sid IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_sid
+WHERE call_sid IN (SELECT value FROM json_each(:ids)) AND +account_sid = :account_sid
 ORDER BY number LIMIT :limit;
 
 -- events: Events by their ids.
-SELECT accepted_ms, id, account_sid, type, source, time, call_sid, data FROM event
+SELECT accepted_ms, id, account_sid, type, source, time, call_sid, data
+FROM event INDEXED BY event_by_id
 WHERE id IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_sid;
 
 -- posts: Posts by their numbers.

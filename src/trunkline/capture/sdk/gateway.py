@@ -107,6 +107,8 @@ class Gateway:
         self._privacy = privacy
         self._clock = clock
         self._place_of = place_of
+        # A client posts some thirty times in a call: it is described once.
+        self._sender = lru_cache(maxsize=4096)(self._make_sender)
         self._public_url = settings.public_url
         self._throttle = FailureThrottle()
         self._turns = Turns()
@@ -245,19 +247,25 @@ class Gateway:
         caller = self._caller(
             headers, address, now_ms, lambda: [parse_event(body, now_ms).ids]
         )
-        account_sid, privacy = caller.account_sid, self._privacy
-        post = parse_event(body, now_ms)
         return Arrival(
-            body=privacy.body(body),
-            post=post,
-            sender=Sender(
-                account_sid=account_sid,
-                client_name=privacy.client_name(account_sid, caller.client_name),
-                address=privacy.address(address),
-                hints=_hints(headers),
-                place=self._place_of(address),
+            post=parse_event(body, now_ms),
+            body=self._privacy.body(body),
+            sender=self._sender(
+                caller, address, self._place_of(address), *_hints(headers)
             ),
             now_ms=now_ms,
+        )
+
+    def _make_sender(
+        self, caller: Caller, address: str, place: Place, *hints: bytes
+    ) -> Sender:
+        account_sid, privacy = caller.account_sid, self._privacy
+        return Sender(
+            account_sid=account_sid,
+            client_name=privacy.client_name(account_sid, caller.client_name),
+            address=privacy.address(address),
+            hints=Hints(*(hint.decode("latin-1") for hint in hints)),
+            place=place,
         )
 
     async def _samples(
@@ -359,16 +367,12 @@ def _readable(ids: Callable[[], list[CallIds]]) -> list[CallIds]:
         return []  # what is wrong with the token comes first
 
 
-def _hints(headers: dict[bytes, bytes]) -> Hints:
+def _hints(headers: dict[bytes, bytes]) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return the headers that `Hints` are made of."""
     get = headers.get
-    return _decoded(
+    return (
         get(b"user-agent", b"")[:MAX_CHARACTERS],
         get(b"sec-ch-ua", b"")[:MAX_CHARACTERS],
         get(b"sec-ch-ua-mobile", b"")[:MAX_CHARACTERS],
         get(b"sec-ch-ua-platform", b"")[:MAX_CHARACTERS],
     )
-
-
-@lru_cache(maxsize=2048)
-def _decoded(*headers: bytes) -> Hints:
-    return Hints(*(header.decode("latin-1") for header in headers))

@@ -4,7 +4,8 @@ SDK versions changed the types of fields, so only what an event cannot be withou
 checked; every other field is taken as it comes, and made sense of by `mapping`.
 """
 
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NoReturn, TypeGuard
 
 import msgspec
 
@@ -145,16 +146,26 @@ def parse_metrics(body: bytes) -> MetricsPost:
 
 def call_ids(call_sid: object, temp_call_sid: object) -> CallIds:
     """Return the ids of a call, without what is none."""
-    if isinstance(call_sid, str) and call_sid.startswith("TJ"):
+    return _call_ids(
+        call_sid if _may_be_id(call_sid) else None,
+        temp_call_sid if _may_be_id(temp_call_sid) else None,
+    )
+
+
+def _may_be_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= MAX_TEMP_CALL_SID_CHARACTERS
+
+
+# Some thirty posts in a row have the same.
+@lru_cache(maxsize=4096)
+def _call_ids(call_sid: str | None, temp_call_sid: str | None) -> CallIds:
+    if call_sid is not None and call_sid.startswith("TJ"):
         call_sid, temp_call_sid = None, temp_call_sid or call_sid
     return CallIds(
-        canonical(call_sid)
-        if isinstance(call_sid, str) and is_sid(call_sid, "CA")
-        else None,
+        canonical(call_sid) if call_sid and is_sid(call_sid, "CA") else None,
         temp_call_sid
-        if isinstance(temp_call_sid, str)
+        if temp_call_sid
         and temp_call_sid.startswith("TJ")
-        and len(temp_call_sid) <= MAX_TEMP_CALL_SID_CHARACTERS
         and temp_call_sid.isascii()
         and temp_call_sid.isprintable()
         else None,
