@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import kinds, posts
-from bench.figures import Figure
+from bench.figures import Figure, median_of
 from bench.kinds import Kind
 from bench.load import Plan
-from bench.runs import HOST, Scale, delivered, plan
+from bench.runs import HOST, Scale, delivered, delivered_once, plan, warm_up_to
 from bench.subject import Receiver, Server, receiver, server
 
 
 FIXED_RATE = 500.0  # events per second
 
 # Attempts at a hung webhook end after 5 seconds: they must be under way, and end.
-_HUNG_SECONDS = 8.0
+_HUNG_SECONDS = 7.0
 
 
 def webhook(folder: Path, scale: Scale) -> Iterator[Figure]:
@@ -26,12 +26,13 @@ def webhook(folder: Path, scale: Scale) -> Iterator[Figure]:
         flat_out = _flat_out("deliver", kinds.WEBHOOK, subject, sink, scale)
         yield flat_out
         half = flat_out.per_second / 2
-        for number, (which, rate) in enumerate(
-            [("", FIXED_RATE), (", half load", half)], start=1
+        for number, (key, rate, which) in enumerate(
+            [("receipt-fixed", FIXED_RATE, ""), ("receipt-half", half, ", half")],
+            start=1,
         ):
-            wanted = _at(rate, subject, scale.seconds, number * 10_000_000)
+            wanted = _at(rate, subject, scale.seconds, number * 20_000_000)
             name = f"post to receipt at {rate:,.0f}/s{which}"
-            yield delivered("receipt", name, subject, sink, wanted)
+            yield delivered(key, name, subject, sink, wanted)
 
 
 def together(folder: Path, scale: Scale) -> Iterator[Figure]:
@@ -48,25 +49,37 @@ def together(folder: Path, scale: Scale) -> Iterator[Figure]:
 
 
 def neighbours(folder: Path, scale: Scale) -> Iterator[Figure]:
-    """A healthy sink alone, beside one that takes requests and never answers, alone."""
+    """A healthy sink alone, beside one that takes requests and never answers, alone.
+
+    Twice beside it, so that there are two equal runs of each kind to compare.
+    """
+    seconds = max(scale.seconds, _HUNG_SECONDS)
     with server(folder) as subject, receiver(folder) as sink, receiver(folder) as hung:
+
+        def run(turn: int, key: str, name: str) -> Figure:
+            wanted = _at(FIXED_RATE, subject, seconds, turn * 10_000_000)
+            warm_up_to(sink, wanted)
+            return delivered_once(key, name, subject, sink, wanted)
+
         subject.subscribe(kinds.WEBHOOK, sink)
-        seconds = max(scale.seconds, _HUNG_SECONDS)
-        alone = [_healthy("alone", subject, sink, seconds, 0)]
+        alone = [run(0, "alone", "sink alone")]
         neighbour = subject.subscribe(kinds.HUNG, hung)
-        beside = _healthy("beside a hung one", subject, sink, seconds, 10_000_000)
+        name = "sink beside a hung one"
+        beside = [run(turn, "beside-hung", name) for turn in (1, 2)]
         subject.remove(neighbour)
         time.sleep(1)  # what it had under way is let go
-        alone.append(_healthy("alone again", subject, sink, seconds, 20_000_000))
-    usual = sum(figure.p99_ms for figure in alone) / len(alone)
-    change = (beside.p99_ms / usual - 1) * 100
-    between = (alone[1].p99_ms / alone[0].p99_ms - 1) * 100
-    note = (
-        f"p99 {change:+.0f} % to the mean of alone; between those two {between:+.0f} %"
-    )
-    yield alone[0]
-    yield replace(beside, note=note)
-    yield alone[1]
+        alone.append(run(3, "alone", "sink alone"))
+    yield median_of(alone)
+    yield _beside(alone, beside)
+
+
+def _beside(alone: list[Figure], beside: list[Figure]) -> Figure:
+    """Return the figure of the runs beside a hung sink, with its change of p99."""
+    found, usual = median_of(beside), median_of(alone).p99_ms
+    change = found.p99_ms / usual - 1
+    noise = max(abs(one.p99_ms - two.p99_ms) for one, two in (alone, beside)) / usual
+    note = f"p99 {change:+.0%} to alone; equal runs were up to {noise:.0%} apart"
+    return replace(found, change=change, noise=noise, note=note)
 
 
 def _flat_out(
@@ -74,13 +87,6 @@ def _flat_out(
 ) -> Figure:
     wanted = plan(subject.port, posts.event_post(HOST), scale.seconds)
     return delivered(key, f"deliver: {kind.name}", subject, sink, wanted)
-
-
-def _healthy(
-    which: str, subject: Server, sink: Receiver, seconds: float, first: int
-) -> Figure:
-    wanted = _at(FIXED_RATE, subject, seconds, first)
-    return delivered("receipt", f"sink {which}", subject, sink, wanted)
 
 
 def _at(rate: float, subject: Server, seconds: float, first: int) -> Plan:
