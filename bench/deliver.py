@@ -1,9 +1,13 @@
 """The ways out, posts coming in: flat out, from post to receipt, beside a hung sink."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from statistics import geometric_mean, median
 
 from bench import kinds, posts
 from bench.figures import Figure, median_of
@@ -16,7 +20,13 @@ from bench.subject import Receiver, Server, receiver, server
 FIXED_RATE = 500.0  # events per second
 
 # Attempts at a hung webhook end after 5 seconds: they must be under way, and end.
-_HUNG_SECONDS = 7.0
+_HUNG_SECONDS = 5.5
+
+# Each server has the hung sink in every second of them.
+_TURNS = 6
+
+#: A server and the receiver at which its healthy sink ends.
+_Pair = tuple[Server, Receiver]
 
 
 def webhook(folder: Path, scale: Scale) -> Iterator[Figure]:
@@ -49,37 +59,64 @@ def together(folder: Path, scale: Scale) -> Iterator[Figure]:
 
 
 def neighbours(folder: Path, scale: Scale) -> Iterator[Figure]:
-    """A healthy sink alone, beside one that takes requests and never answers, alone.
+    """A healthy sink alone, and one beside a sink that takes requests, never answers.
 
-    Twice beside it, so that there are two equal runs of each kind to compare.
+    In two servers at the same time, so that whatever else disturbs the machine disturbs
+    both; in turn it is the one or the other that has the hung sink.
     """
     seconds = max(scale.seconds, _HUNG_SECONDS)
-    with server(folder) as subject, receiver(folder) as sink, receiver(folder) as hung:
-
-        def run(turn: int, key: str, name: str) -> Figure:
-            wanted = _at(FIXED_RATE, subject, seconds, turn * 10_000_000)
-            warm_up_to(sink, wanted)
-            return delivered_once(key, name, subject, sink, wanted)
-
-        subject.subscribe(kinds.WEBHOOK, sink)
-        alone = [run(0, "alone", "sink alone")]
-        neighbour = subject.subscribe(kinds.HUNG, hung)
-        name = "sink beside a hung one"
-        beside = [run(turn, "beside-hung", name) for turn in (1, 2)]
-        subject.remove(neighbour)
-        time.sleep(1)  # what it had under way is let go
-        alone.append(run(3, "alone", "sink alone"))
+    with ExitStack() as stack:
+        hung = stack.enter_context(receiver(folder))
+        pairs = [_with_sink(folder / name, stack) for name in ("one", "other")]
+        pool = stack.enter_context(ThreadPoolExecutor())
+        turns = []
+        for turn in range(_TURNS):
+            with _hung_at(pairs[turn % 2], hung):
+                measure = partial(_healthy, pairs[turn % 2], seconds, turn)
+                found = list(pool.map(measure, pairs))
+            turns.append((found[1 - turn % 2], found[turn % 2]))
+    alone, beside = zip(*turns, strict=True)
     yield median_of(alone)
     yield _beside(alone, beside)
 
 
-def _beside(alone: list[Figure], beside: list[Figure]) -> Figure:
-    """Return the figure of the runs beside a hung sink, with its change of p99."""
-    found, usual = median_of(beside), median_of(alone).p99_ms
-    change = found.p99_ms / usual - 1
-    noise = max(abs(one.p99_ms - two.p99_ms) for one, two in (alone, beside)) / usual
-    note = f"p99 {change:+.0%} to alone; equal runs were up to {noise:.0%} apart"
-    return replace(found, change=change, noise=noise, note=note)
+def _with_sink(folder: Path, stack: ExitStack) -> _Pair:
+    folder.mkdir()
+    subject = stack.enter_context(server(folder))
+    sink = stack.enter_context(receiver(folder))
+    subject.subscribe(kinds.WEBHOOK, sink)
+    warm_up_to(sink, _at(FIXED_RATE, subject, 1, 0))
+    return subject, sink
+
+
+@contextmanager
+def _hung_at(pair: _Pair, hung: Receiver) -> Iterator[None]:
+    subject, _ = pair
+    neighbour = subject.subscribe(kinds.HUNG, hung)
+    yield
+    subject.remove(neighbour)
+    time.sleep(0.5)  # what it had under way is let go
+
+
+def _healthy(with_hung: _Pair, seconds: float, turn: int, pair: _Pair) -> Figure:
+    subject, sink = pair
+    key, name = "alone", "sink alone"
+    if pair is with_hung:
+        key, name = "beside-hung", "sink beside a hung one"
+    wanted = _at(FIXED_RATE, subject, seconds, turn * 10_000_000)
+    return delivered_once(key, name, subject, sink, wanted)
+
+
+def _beside(alone: Sequence[Figure], beside: Sequence[Figure]) -> Figure:
+    """Return the figure beside a hung sink, with its change of p99 to alone."""
+    times = [two.p99_ms / one.p99_ms for one, two in zip(alone, beside, strict=True)]
+    # A server that is slower by itself is so beside, and then alone: a pair of turns.
+    changes = [
+        geometric_mean(pair) for pair in zip(times[::2], times[1::2], strict=True)
+    ]
+    change, noise = median(changes) - 1, max(changes) - min(changes)
+    note = f"p99 {change:+.0%} to alone; equal pairs of runs were {noise:.0%} apart"
+    return replace(median_of(beside), change=change, noise=noise, note=note)
 
 
 def _flat_out(

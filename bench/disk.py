@@ -18,6 +18,8 @@ import msgspec
 # About what an event takes: its data and its columns.
 _ROW_BYTES = 1000
 
+_FILE_BYTES = 16 * 1024 * 1024
+
 _SETTINGS = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -54,14 +56,23 @@ def sqlite(folder: Path, group: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def append(folder: Path, group: int) -> Iterator[Callable[[], None]]:
-    """Yield what writes a group of records, by one write, and syncs them."""
+    """Yield what writes a group of records, by one write, and syncs them.
+
+    Into a file that has its space already and is begun again when it is full, as a
+    write-ahead log is: one that grows has more to sync.
+    """
     record = bytes(_ROW_BYTES)
     with (folder / "limit.log").open("wb", buffering=0) as file:
+        file.write(bytes(_FILE_BYTES))
+        _sync(file.fileno())
 
         def commit() -> None:
+            if file.tell() + group * _ROW_BYTES > _FILE_BYTES:
+                file.seek(0)
             file.write(b"".join([record] * group))
             _sync(file.fileno())
 
+        file.seek(0)
         yield commit
 
 
