@@ -66,7 +66,7 @@ def figures(run: Run) -> list[str]:
                 _shown(figure.per_second, ",.0f"),
                 _shown(figure.speed_ratio, ".2f"),
                 _shown(figure.cpu_us, ".1f"),
-                _shown(figure.cpu_ratio, ".1f"),
+                _shown(figure.cpu_ratio, ".2f"),
                 _ABSENT if figure.spread is None else f"{figure.spread:.0%}",
                 _shown(figure.p50_ms, ".2g" if figure.p50_ms < 10 else ".0f"),
                 _shown(figure.p99_ms, ".2g" if figure.p99_ms < 10 else ".0f"),
