@@ -104,8 +104,18 @@ format: $(VENV)/.dev ## Format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(VENV)/.dev ## Benchmarks, as ratios to a limit measured in the same run
-	@$(BIN)/python -m bench
+bench: $(VENV)/.dev ## Benchmarks, as ratios to limits of the same run (ONLY="accept deliver", FULL=1)
+	@$(BIN)/python -m bench $(BENCH)
+
+.PHONY: bench-nginx
+bench-nginx: $(VENV)/.dev ## The same with nginx, which is fetched where there is none (needs apt)
+	@nginx="$$(bench/install-nginx)" && PATH="$$nginx:$$PATH" $(BIN)/python -m bench $(BENCH)
+
+.PHONY: bench-document
+bench-document: $(VENV)/.dev ## Write the figures of the last whole run into docs/performance.md
+	@$(BIN)/python -m bench.document
+
+BENCH = $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
 
 .PHONY: lock
 lock: ## Pin the dependencies anew, by hash (needs uv)
