@@ -47,6 +47,20 @@ BREAKS = (
         ("log", "sweep"),
     ),
     Break(
+        "answer a post before its commit",
+        "log/sqlite.py",
+        "        self._waiting.append(done)\n",
+        "        done(None)\n",
+        ("log", "sweep"),
+    ),
+    Break(
+        "take a late index for filled that is not",
+        "database/late.sql",
+        "ORDER BY call_sid, position;",
+        "ORDER BY call_sid, position LIMIT 0;",
+        ("database", "sweep"),
+    ),
+    Break(
         "let the bookmark pass what is under way",
         "delivery/settlement.py",
         "return self._taken[0] - 1 if self._taken else read_to",
@@ -112,15 +126,15 @@ BREAKS = (
     Break(
         "release a held post without its event",
         "capture/sdk/joiner.py",
-        "            await self._intake.accept(events, release)\n",
-        "            await self._intake.accept([], release)\n",
+        "            await self._intake.accept(events, rows=[release])\n",
+        "            await self._intake.accept([], rows=[release])\n",
         ("sdk", "sweep"),
     ),
     Break(
         "do not keep a post that is held",
         "storage/posts.py",
-        '            connection.execute(_SQL["hold"], row)\n',
-        "",
+        '        hold = _SQL["hold"], (row,)\n',
+        '        hold = _SQL["hold"], ()\n',
         ("sdk", "sweep"),
     ),
     Break(
