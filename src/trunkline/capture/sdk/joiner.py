@@ -153,13 +153,9 @@ class Joiner:
                 self._hold(call, held, done, once=once, kept=kept)
             case identity.Emit(call_sid):
                 kept = self._kept(arrival, call_sid, event_id)
-                events = (
-                    []
-                    if event_id is None
-                    else [
-                        event_of(event_id, post, arrival.sender, sticky, call_sid),
-                    ]
-                )
+                sender, events = arrival.sender, list[Event]()
+                if event_id is not None:
+                    events = [event_of(event_id, post, sender, sticky, call_sid)]
                 if call.is_saved and call.call_sid == call_sid and not call.held:
                     # The hot way: nearly every post goes here.
                     count = "emitted" if events else "below_level"
