@@ -34,7 +34,7 @@ _LARGEST = 1e300
 _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
 
 
-class Payload(msgspec.Struct, frozen=True):
+class Payload(msgspec.Struct, frozen=True, gc=False):
     """The fields of `payload` that have a place in the event; the rest is skipped."""
 
     call_sid: Any = None
@@ -55,7 +55,7 @@ class Payload(msgspec.Struct, frozen=True):
     remote_candidate: Any = None
 
 
-class _EventBody(msgspec.Struct, frozen=True):
+class _EventBody(msgspec.Struct, frozen=True, gc=False):
     group: str
     name: str
     payload: Payload
@@ -71,14 +71,14 @@ class _MetricsBody(msgspec.Struct, frozen=True):
     payload: list[Any] | dict[str, Any]
 
 
-class CallIds(msgspec.Struct, frozen=True):
+class CallIds(msgspec.Struct, frozen=True, gc=False):
     """What a post calls its call: the SID, the id made by the browser, or both."""
 
     call_sid: str | None
     temp_call_sid: str | None
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True):
+class Post(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event post. `at_ms` is when it happened, by the client's clock if it told."""
 
     group: str

@@ -5,7 +5,7 @@ import msgspec
 from trunkline.capture.sdk.post import Post, text
 
 
-class Told(msgspec.Struct, frozen=True, array_like=True):
+class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A value, and when the client told it."""
 
     value: str
@@ -15,7 +15,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
 _UNTOLD = Told("", -1)
 
 
-class Sticky(msgspec.Struct, frozen=True, kw_only=True):
+class Sticky(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The newest non-empty values of a call, by the client's clock (spec 7).
 
     `selected_edge` and `edge` come once per call, with `settings/edge`.
