@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from trunkline.clock import Clock
-from trunkline.delivery.decide import Bury
+from trunkline.delivery.decide import SETTLE, Bury
 from trunkline.delivery.notices import Failure, Notice, Notices
 from trunkline.delivery.records import Attempt
 from trunkline.errors import StorageFailed
@@ -44,8 +44,13 @@ class Noticing:
         self._waiting: deque[Notice] = deque(maxlen=WAITING_LIMIT)
         self._news = asyncio.Event()
 
-    def attempted(self, attempt: Attempt) -> None:
-        """Count an attempt that failed."""
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Count the attempts that failed."""
+        for attempt in attempts:
+            if attempt.decision is not SETTLE:
+                self._count(attempt)
+
+    def _count(self, attempt: Attempt) -> None:
         decision, answer = attempt.decision, attempt.answer
         if isinstance(decision, Bury):
             code, message = decision.code, decision.reason
