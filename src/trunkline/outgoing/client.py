@@ -61,9 +61,9 @@ class Client:
         self._max_connections = max_connections
         self._max_age = max_age
         self._under_way = 0
-        # Whose answer is being told of: what is sent at once then goes out on it,
-        # which spares it a rest.
-        self._in_hand: tuple[Key, Connection] | None = None
+        # Whose answer is being told of: what is sent at once then goes out on its
+        # connection, which spares that a rest.
+        self._in_hand: Exchange | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._connections: set[Connection] = set()
         self._closed = False
@@ -111,9 +111,14 @@ class Client:
         if self._closed or self._under_way >= self._max_connections:
             return None
         key = (origin, request.send_sni)
-        connection = self._take_in_hand(key) or self._pool.take(key)
-        if connection is None:
-            return None
+        connection: Connection | None
+        if self._in_hand is not None and self._in_hand.key == key:
+            connection = self._in_hand.connection
+            self._in_hand = None
+        else:
+            connection = self._pool.take(key)
+            if connection is None:
+                return None
         self._under_way += 1
         exchange = Exchange(self, key, connection, hear)
         now = asyncio.get_running_loop().time()
@@ -165,13 +170,10 @@ class Client:
 
     def _put_back(self, key: Key, connection: Connection, request: Request) -> None:
         """Keep a connection that has had its answer, if it is of use."""
-        if request.keep_alive and not self._too_old(connection):
+        if request.keep_alive:
             self._pool.put(key, connection)
         else:
             connection.close()
-
-    def _too_old(self, connection: Connection) -> bool:
-        return self._closed or connection.age >= self._max_age
 
     async def _dial(self, key: Key, request: Request, total_at: float) -> Connection:
         # A place among the connections: those at rest give way to those in use.
@@ -184,7 +186,7 @@ class Client:
                 origin,
                 send_sni=send_sni,
                 until=min(connect_at, total_at),
-                make=lambda: Connection(self._lost),
+                make=lambda: Connection(self._lost, self._max_age),
             )
         except SendFailed as failure:
             if failure.reason is Reason.CONNECT_TIMEOUT and total_at < connect_at:
@@ -215,12 +217,6 @@ class Client:
                 self._leave()  # It had just been given to us.
             raise
 
-    def _take_in_hand(self, key: Key) -> Connection | None:
-        if self._in_hand is None or self._in_hand[0] != key:
-            return None
-        (_, connection), self._in_hand = self._in_hand, None
-        return connection
-
     def _leave(self) -> None:
         while self._waiting:
             waiter = self._waiting.popleft()
@@ -233,36 +229,34 @@ class Client:
 class Exchange:
     """A request that was sent at once: the part of the client that looks after one."""
 
-    __slots__ = ("_client", "_connection", "_hear", "_key")
+    __slots__ = ("_client", "_hear", "connection", "key")
 
     def __init__(
         self, client: Client, key: Key, connection: Connection, hear: Hear
     ) -> None:
         self._client = client
-        self._key = key
-        self._connection = connection
         self._hear = hear
+        self.key = key
+        self.connection = connection
 
     def cancel(self) -> None:
         """Give up, and tell nobody. Not once it has ended."""
-        self._connection.abandon()
+        self.connection.abandon()
         self._client._leave()  # noqa: SLF001 - see the class
 
     def ended(self, result: Result) -> None:
         """Tell how it ended, the connection in hand, and then lay that down."""
-        client, connection = self._client, self._connection
+        client, connection = self._client, self.connection
         client._leave()  # noqa: SLF001
-        usable = (
-            isinstance(result, Response)
-            and connection.reusable
-            and not client._too_old(connection)  # noqa: SLF001
-        )
-        client._in_hand = (self._key, connection) if usable else None  # noqa: SLF001
-        self._hear(result)
-        if not usable:
+        if not isinstance(result, Response) or not connection.reusable:
             connection.close()
-        elif client._take_in_hand(self._key) is connection:  # noqa: SLF001
-            client._pool.put(self._key, connection)  # noqa: SLF001
+            self._hear(result)
+            return
+        client._in_hand = self  # noqa: SLF001
+        self._hear(result)
+        if client._in_hand is self:  # noqa: SLF001
+            client._in_hand = None  # noqa: SLF001
+            client._pool.put(self.key, connection)  # noqa: SLF001
 
 
 def _closed() -> SendFailed:

@@ -42,13 +42,14 @@ Hear = Callable[[Result], None]
 class Connection(asyncio.Protocol):
     """Lives from the end of the handshake to the loss of the connection.
 
-    `on_lost` is called once, when it is lost, whoever ended it.
+    `on_lost` is called once, when it is lost, whoever ended it. A request that begins
+    when it is older than `max_age` seconds is its last.
     """
 
     _request: Request
     _total_at: float
 
-    def __init__(self, on_lost: Callable[["Connection"], None]) -> None:
+    def __init__(self, on_lost: Callable[["Connection"], None], max_age: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
@@ -60,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._reusable = True
         self._hear: Hear | None = None
         self._clear()
-        self._made_at = self._loop.time()
+        self._old_at = self._loop.time() + max_age
 
     def _clear(self) -> None:
         self._received = 0
@@ -84,6 +85,8 @@ class Connection(asyncio.Protocol):
         `total_timeout` passes (both in loop time). Whoever gives up must `abandon`.
         """
         assert self._hear is None
+        if now >= self._old_at:
+            self._reusable = False
         self._hear = hear
         self._request = request
         self._total_at = total_at
@@ -106,11 +109,6 @@ class Connection(asyncio.Protocol):
     def closing(self) -> bool:
         """Whether this connection is of no more use."""
         return self._transport is None or self._transport.is_closing()
-
-    @property
-    def age(self) -> float:
-        """How long ago it was made, in seconds."""
-        return self._loop.time() - self._made_at
 
     @property
     def reusable(self) -> bool:
