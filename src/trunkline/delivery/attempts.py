@@ -98,10 +98,16 @@ class Attempts:
     async def stop(self, seconds: float) -> None:
         """Let what is under way end in that time, then abandon it."""
         self._none_left.clear()
-        if self.under_way and seconds > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._none_left.wait()
+        try:
+            if self.under_way and seconds > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._none_left.wait()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Give up what is under way: nothing more is heard of it."""
         for attempt in tuple(self.under_way):
             if attempt.work is not None:
                 attempt.work.cancel()

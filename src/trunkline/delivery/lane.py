@@ -158,6 +158,11 @@ class Lane:
         self._telling.tell()
         await self.sender.close()
 
+    def abandon(self) -> None:
+        """End at once, as tasks do that are cancelled."""
+        self._stopping = True
+        self._attempts.abandon()
+
     # --- what comes in -----------------------------------------------------------
 
     def offer(self, entry: Entry, version: int) -> None:
