@@ -82,8 +82,14 @@ test-mutants: $(VENV)/.dev ## Break promises on purpose and see that a suite not
 	$(BIN)/python -m tiers.mutants
 
 .PHONY: test-fuzz
-test-fuzz: $(VENV)/.dev ## Broken input for every parser (SEED=n, LONG=n)
-	$(BIN)/python -m tiers.fuzz $(if $(SEED),--seed $(SEED)) $(if $(LONG),--seconds $(LONG))
+test-fuzz: $(VENV)/.fuzz ## Broken input for every parser (SEED=n, LONG=n, ONLY=name, REPLAY=file)
+	$(BIN)/python -m tiers.fuzz $(if $(SEED),--seed $(SEED)) $(if $(LONG),--seconds $(LONG)) $(if $(ONLY),--only "$(ONLY)") $(if $(REPLAY),--replay "$(REPLAY)")
+	$(if $(ONLY)$(REPLAY),,$(BIN)/python -m pytest tiers/fuzz)
+
+# What the fuzz tier needs: the same, and atheris on machines that it has wheels for.
+$(VENV)/.fuzz: requirements/fuzz.txt | $(VENV)/.dev
+	$(PIP) install --require-hashes --only-binary atheris -r requirements/fuzz.txt
+	@touch $@
 
 .PHONY: lint
 lint: $(VENV)/.dev ## Formatting, lint, types and import contracts
@@ -98,12 +104,22 @@ format: $(VENV)/.dev ## Format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(VENV)/.dev ## Benchmarks, as ratios to a limit measured in the same run
-	@$(BIN)/python -m bench
+bench: $(VENV)/.dev ## Benchmarks, as ratios to limits of the same run (ONLY="accept deliver", FULL=1)
+	@$(BIN)/python -m bench $(BENCH)
+
+.PHONY: bench-nginx
+bench-nginx: $(VENV)/.dev ## The same with nginx, which is fetched where there is none (needs apt)
+	@nginx="$$(bench/install-nginx)" && PATH="$$nginx:$$PATH" $(BIN)/python -m bench $(BENCH)
+
+.PHONY: bench-document
+bench-document: $(VENV)/.dev ## Write the figures of the last whole run into docs/performance.md
+	@$(BIN)/python -m bench.document
+
+BENCH = $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
 
 .PHONY: lock
 lock: ## Pin the dependencies anew, by hash (needs uv)
-	for set in demo dev browser; do \
+	for set in demo dev browser fuzz; do \
 	  uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --upgrade \
 	    --python-version 3.11 --extra demo pyproject.toml \
 	    --group pyproject.toml:$${set/demo/build} --output-file requirements/$$set.txt; \

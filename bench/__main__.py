@@ -12,26 +12,29 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import backlog, deliver, measure, report
+from bench import accept, backlog, deliver, limits, report, results, sinks
 from bench.figures import Figure, Judged, judge
 from bench.processes import DidNotWork
+from bench.results import RESULTS
 from bench.runs import Scale
 
 
-RESULTS = Path(__file__).parents[1] / ".bench"
-
 #: In this order: all after the first are judged by it.
 MEASUREMENTS: dict[str, Callable[[Path, Scale], Figure | Iterator[Figure]]] = {
-    "bare": measure.bare,
-    "nginx": measure.nginx_limit,
-    "disk": measure.disk,
-    "accept": measure.accept,
-    "calls": measure.calls,
+    "bare": limits.bare,
+    "nginx": limits.nginx_limit,
+    "disk": limits.disk,
+    "loopback": limits.loopback,
+    "accept": accept.accept,
+    "calls": accept.calls,
     "deliver": deliver.webhook,
     "together": deliver.together,
+    "matching": sinks.matching,
+    "unmatched": sinks.unmatched,
     "neighbours": deliver.neighbours,
     "memory": backlog.memory,
     "drain": backlog.drain,
+    "again": limits.bare_again,
 }
 
 
@@ -39,12 +42,13 @@ def main() -> None:
     options = _options()
     scale = Scale(
         seconds=options.seconds or (10.0 if options.full else 3.0),
-        backlog=1_000_000,
+        backlogs=(0, 100_000, 1_000_000),
         drained=1_000_000 if options.full else 100_000,
     )
     # A pipe is as wide as the table.
     console = Console(width=None if sys.stdout.isatty() else 110)
-    figures: list[Figure] = []
+    judged: list[Judged] = []
+    bare: Figure | None = None
     failures = 0
     for name, measured in MEASUREMENTS.items():
         if name not in {"bare", *(options.only or MEASUREMENTS)}:
@@ -52,16 +56,18 @@ def main() -> None:
         try:
             with _folder() as folder, console.status(f"measuring {name} ..."):
                 found = measured(folder, scale)
-                figures += [found] if isinstance(found, Figure) else found
+                for figure in [found] if isinstance(found, Figure) else found:
+                    bare = bare or figure
+                    judged.append(judge(figure, bare, name))
         except DidNotWork as error:
-            if not figures:
+            if bare is None:
                 raise  # nothing to compare with
             failures += 1
             console.print(f"{name}: {error}", style="red", markup=False)
-    judged: list[Judged] = [judge(figure, figures[0]) for figure in figures]
-    report.show(judged, console)
-    path = report.save(judged, scale.seconds, RESULTS)
-    console.print(f"Written to {path}")
+    whole = not failures and not options.only
+    run = results.run_of(judged, scale.seconds, whole=whole)
+    report.show(run, console)
+    console.print(f"Written to {results.save(run)}")
     sys.exit(1 if failures else 0)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench import fill, kinds, posts
@@ -18,26 +19,38 @@ _HOLD_SECONDS = 10.0
 _DATABASE = f"{DATA}/trunkline.db"
 
 
-def memory(folder: Path, scale: Scale) -> Figure:
-    """Memory of a server that starts on a backlog, one sink hung and one down."""
-    with receiver(folder) as sink:
-        _prepare(folder, [kinds.HUNG, kinds.DOWN], sink)
-        filled = _fill(folder, scale.backlog, kinds.SDK_EVENT)
-        with server(folder) as subject:
-            cpu_before = subject.child.cpu_seconds()
-            time.sleep(_HOLD_SECONDS)
-            cpu = subject.child.cpu_seconds() - cpu_before
-            subject.child.check()
-            peak = subject.child.peak_mib()
-    return Figure(
-        key="backlog",
-        name=f"memory, {scale.backlog:,} behind",
-        count=scale.backlog,
-        peak_mib=peak,
-        note=f"{filled.data_bytes:,} bytes of data each, filled in {filled.seconds:.0f} "
-        f"s; one sink hung and one down for {_HOLD_SECONDS:.0f} s, "
-        f"{cpu / _HOLD_SECONDS:.0%} of a core",
-    )
+def memory(folder: Path, scale: Scale) -> Iterator[Figure]:
+    """Memory of servers that start on a backlog, one sink hung and one down.
+
+    All at the same time: what one has does not depend on the others.
+    """
+    with ExitStack() as stack:
+        filled, children = [], []
+        for count in scale.backlogs:
+            part = folder / str(count)
+            part.mkdir()
+            sink = stack.enter_context(receiver(part))
+            _prepare(part, [kinds.HUNG, kinds.DOWN], sink)
+            filled.append(_fill(part, count, kinds.SDK_EVENT))
+        for count in scale.backlogs:
+            subject = stack.enter_context(server(folder / str(count)))
+            children.append(subject.child)
+        cpu_before = [child.cpu_seconds() for child in children]
+        time.sleep(_HOLD_SECONDS)
+        for count, had, child, before in zip(
+            scale.backlogs, filled, children, cpu_before, strict=True
+        ):
+            child.check()
+            cpu = (child.cpu_seconds() - before) / _HOLD_SECONDS
+            yield Figure(
+                key=f"memory-{count}",
+                name=f"memory, {count:,} behind",
+                count=count,
+                peak_mib=child.peak_mib(),
+                note=f"{had.data_bytes:,} bytes of data each, filled in "
+                f"{had.seconds:.0f} s; one sink hung and one down for "
+                f"{_HOLD_SECONDS:.0f} s, {cpu:.0%} of a core",
+            )
 
 
 def drain(folder: Path, scale: Scale) -> Iterator[Figure]:
@@ -61,7 +74,7 @@ def _drained(folder: Path, kind: Kind, sink: Receiver, count: int) -> Figure:
     numbers = range(fill.FIRST, fill.FIRST + count)
     times = [at for number, at in sink.arrivals().items() if number in numbers]
     return Figure(
-        key="drain",
+        key=f"drain-{kind.key}",
         name=f"drain {count:,}: {kind.name}",
         count=len(times),
         per_second=len(times) / (max(times) - min(times)) * 1e9,

@@ -1,7 +1,7 @@
 """The kinds of sink that are measured, each set up to end at a `bench.receiver`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 SDK_EVENT = "com.twilio.voice.insights.call-event.sdk"
@@ -50,6 +50,9 @@ def _webhook(key: str, name: str, destination: str, *, batch: bool = False) -> K
 WEBHOOK = _webhook("webhook", "webhook one by one", "{url}/events")
 BATCHES = _webhook("batches", "webhook batched", "{url}/events", batch=True)
 
+#: Subscribed to what never comes.
+UNMATCHED = replace(WEBHOOK, event_type=CALL_EVENT)
+
 #: Takes requests, and never answers.
 HUNG = _webhook("hung", "hung webhook", "{url}/hung")
 
@@ -82,3 +85,9 @@ SEGMENT = Kind(
     environment={"TRUNKLINE_SEGMENT_ENDPOINT_URL": "{url}"},
     event_type=CALL_EVENT,
 )
+
+
+def further(number: int) -> Kind:
+    """Return one more webhook, at a path of its own."""
+    name = f"webhook {number}"
+    return _webhook(f"webhook-{number}", name, f"{{url}}/events/{number}")

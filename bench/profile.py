@@ -1,6 +1,6 @@
 """Where the event loop's time goes: `python -m bench.profile accept|deliver`.
 
-The server runs under cProfile while it is loaded as `bench.measure` does; what took
+The server runs under cProfile while it is loaded as the measurements do; what took
 most time itself, callees left out, is printed first. A profile makes calls dearer than
 what is done between them: it tells where to look, not how much there is to gain.
 """

@@ -4,7 +4,7 @@ A POST is answered 200, and the number of each event in it noted with its time o
 arrival: webhook requests and Segment's batches alike; `/kinesis/` is PutRecords, and
 `/sts/` AssumeRole. What is posted to `/hung` is read, and never answered.
 `GET /count` tells how many events there were, `GET /arrivals` all of them, `GET /test`
-the id in the newest test event.
+the id in the newest test event, `GET /last` the newest POST.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import gc
 import re
 import sys
 import time
+from collections import defaultdict
 from typing import cast
 
 import msgspec
@@ -27,31 +28,40 @@ _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
 class Count(msgspec.Struct):
-    """Different events that arrived, and how many of them again."""
+    """Events that arrived, each once for a path, and how many of them again."""
 
     events: int = 0
     repeats: int = 0
 
 
 class Arrivals:
-    """When each event arrived first, in nanoseconds of the monotonic clock."""
+    """When each event arrived at each path, in nanoseconds of the monotonic clock."""
 
     def __init__(self) -> None:
-        self.at_ns: dict[int, int] = {}
+        self._at_ns: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
         self.count = Count()
         self.test_id = ""
+        self.last = b""
 
-    def note(self, body: bytes) -> None:
+    def note(self, path: bytes, body: bytes) -> None:
         now_ns = time.monotonic_ns()
         if test := _TEST.search(body):
             self.test_id = test[1].decode()
         for text in _NUMBER.findall(body):
-            number = int(text)
-            if number in self.at_ns:
+            number, at_ns = int(text), self._at_ns[path]
+            if number in at_ns:
                 self.count.repeats += 1
             else:
-                self.at_ns[number] = now_ns
+                at_ns[number] = now_ns
                 self.count.events += 1
+
+    def everywhere(self) -> dict[int, int]:
+        """Return when each event had arrived at the last of the paths it came to."""
+        found: dict[int, int] = {}
+        for at_ns in self._at_ns.values():
+            for number, now_ns in at_ns.items():
+                found[number] = max(now_ns, found.get(number, 0))
+        return found
 
 
 class _Receiver(asyncio.Protocol):
@@ -80,9 +90,22 @@ class _Receiver(asyncio.Protocol):
     def _answer(self, request: bytes, body_at: int) -> bytes:
         arrivals, path = self._arrivals, request.split(b" ", 2)[1]
         if request.startswith(b"POST "):
+            arrivals.last = request
             return _taken(arrivals, path, request[body_at:])
-        told = {b"/arrivals": arrivals.at_ns, b"/test": arrivals.test_id}
-        return _answer_with(msgspec.json.encode(told.get(path, arrivals.count)))
+        return _answer_with(msgspec.json.encode(_told(arrivals, path)))
+
+
+def _told(arrivals: Arrivals, path: bytes) -> object:
+    """Return what a GET asks for."""
+    match path:
+        case b"/arrivals":
+            return arrivals.everywhere()
+        case b"/test":
+            return arrivals.test_id
+        case b"/last":
+            return arrivals.last
+        case _:
+            return arrivals.count
 
 
 def _taken(arrivals: Arrivals, path: bytes, body: bytes) -> bytes:
@@ -93,9 +116,9 @@ def _taken(arrivals: Arrivals, path: bytes, body: bytes) -> bytes:
         return _answer_with(aws.assume_role())
     if path == b"/kinesis/":
         data, answer = aws.put_records(body)
-        arrivals.note(data)
+        arrivals.note(path, data)
         return _answer_with(answer)
-    arrivals.note(body)
+    arrivals.note(path, body)
     return _OK
 
 

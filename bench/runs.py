@@ -5,13 +5,19 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bench.figures import Figure, percentile
+from bench.figures import Figure, median_of, percentile
 from bench.load import Plan, Result
 from bench.processes import Child, run_module
 from bench.subject import Receiver, Server
 
 
 HOST = "127.0.0.1"
+
+#: A figure is the median of so many runs, if nothing else is said.
+RUNS = 3
+
+#: More than a run has.
+RUN_NUMBERS = 1_000_000
 
 _WARM_UP = 0.5  # seconds
 
@@ -28,10 +34,10 @@ _NEARLY_ALL = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much to measure: the seconds of each, and the events of a backlog."""
+    """How much to measure: the seconds of each, and the events of backlogs."""
 
     seconds: float
-    backlog: int
+    backlogs: tuple[int, ...]
     drained: int
 
 
@@ -65,8 +71,13 @@ def warm_up(plan: Plan) -> int:
 
 
 def answered(key: str, name: str, child: Child, plan: Plan) -> Figure:
-    """Measure from request to answer."""
+    """Measure from request to answer, in some runs that share the time."""
     warm_up(plan)
+    return median_of([answered_once(key, name, child, part) for part in _parts(plan)])
+
+
+def answered_once(key: str, name: str, child: Child, plan: Plan) -> Figure:
+    """Measure from request to answer, of something that is warm."""
     cpu_before = child.cpu_seconds()
     result = generate(plan)
     cpu = child.cpu_seconds() - cpu_before
@@ -78,27 +89,46 @@ def answered(key: str, name: str, child: Child, plan: Plan) -> Figure:
         name=name,
         count=good,
         per_second=good / result.seconds,
+        planned=plan.rate is not None,
         cpu_us=cpu / max(good, 1) * 1e6,
         p50_ms=percentile(times, 50) / 1e6,
         p99_ms=percentile(times, 99) / 1e6,
         peak_mib=child.peak_mib(),
         missing=len(times) - good,
-        limited_by=_limit({"load": result.cpu_seconds}, result.seconds),
+        limited_by=limited_by({"load": result.cpu_seconds}, result.seconds),
     )
 
 
 def delivered(
     key: str, name: str, subject: Server, sink: Receiver, plan: Plan
 ) -> Figure:
-    """Measure from request to arrival at the receiver, and until all has arrived."""
+    """Measure from request to arrival at the receiver, in some runs."""
+    warm_up_to(sink, plan)
+    return median_of(
+        [delivered_once(key, name, subject, sink, part) for part in _parts(plan)]
+    )
+
+
+def warm_up_to(sink: Receiver, plan: Plan, *, sinks: int = 1) -> None:
+    """Warm up, until all of it has arrived at each of so many sinks."""
     before = sink.count().events
-    before += warm_up(plan)
-    await_events(sink, before)
+    await_events(sink, before + warm_up(plan) * sinks)
+
+
+def delivered_once(
+    key: str, name: str, subject: Server, sink: Receiver, plan: Plan, *, sinks: int = 1
+) -> Figure:
+    """Measure from request to arrival at the receiver, and until all has arrived.
+
+    With more `sinks` than one, which all end at the receiver, an event has arrived when
+    it has at the last of them.
+    """
+    before = sink.count().events
     cpu_before = subject.child.cpu_seconds()
     receiver_before = sink.child.cpu_seconds()
     result = generate(plan)
-    count = len(result.sent_ns)
-    await_events(sink, before + count)
+    owed = len(result.sent_ns) * sinks
+    await_events(sink, before + owed)
     cpu = subject.child.cpu_seconds() - cpu_before
     receiver_cpu = sink.child.cpu_seconds() - receiver_before
     subject.child.check()
@@ -108,6 +138,8 @@ def delivered(
         for number, sent in enumerate(result.sent_ns, plan.first)
         if number in arrivals
     ]
+    if not arrived:
+        raise subject.child.failure("delivered nothing")
     times = sorted(at - sent for at, sent in arrived)
     seconds = (max(at for at, _ in arrived) - result.sent_ns[0]) / 1e9
     return Figure(
@@ -115,12 +147,13 @@ def delivered(
         name=name,
         count=len(arrived),
         per_second=len(arrived) / seconds,
+        planned=plan.rate is not None,
         cpu_us=cpu / len(arrived) * 1e6,
         p50_ms=percentile(times, 50) / 1e6,
         p99_ms=percentile(times, 99) / 1e6,
         peak_mib=subject.child.peak_mib(),
-        missing=count - len(arrived),
-        limited_by=_limit(
+        missing=max(owed - (sink.count().events - before), 0),
+        limited_by=limited_by(
             {"load": result.cpu_seconds, "receiver": receiver_cpu}, seconds
         ),
     )
@@ -137,6 +170,17 @@ def await_events(sink: Receiver, wanted: int) -> None:
         time.sleep(_POLL)
 
 
-def _limit(cpu_seconds: dict[str, float], seconds: float) -> str:
+def limited_by(cpu_seconds: dict[str, float], seconds: float) -> str:
+    """Return the helpers that have used nearly all of a core."""
     busy = [name for name, cpu in cpu_seconds.items() if cpu > seconds * _NEARLY_ALL]
     return ", ".join(busy)
+
+
+def _parts(plan: Plan) -> list[Plan]:
+    """Return the runs that a plan is divided into; no number comes twice."""
+    return [
+        msgspec.structs.replace(
+            plan, seconds=plan.seconds / RUNS, first=plan.first + run * RUN_NUMBERS
+        )
+        for run in range(RUNS)
+    ]

@@ -90,6 +90,7 @@ class Receiver:
 
     def __init__(self, child: Child, port: int) -> None:
         self.child = child
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
     def count(self) -> Count:
@@ -98,6 +99,10 @@ class Receiver:
     def arrivals(self) -> dict[int, int]:
         """Return when each event arrived, by its number."""
         return msgspec.json.decode(self._get("/arrivals"), type=dict[int, int])
+
+    def last_request(self) -> bytes:
+        """Return the newest POST, as it came."""
+        return msgspec.json.decode(self._get("/last"), type=bytes)
 
     def test_id(self) -> str:
         """Wait for a test event; return the id in it."""

@@ -1,16 +1,17 @@
-"""Results of the tiers that try to lose events, kept in `.reliability/`.
+"""Results of the tiers that try to break promises, kept in `.reliability/`.
 
     python -m tiers.reliability
 
-writes the newest of each tier into the table of docs/reliability.md.
+writes the newest of each tier into the tables of docs/reliability.md.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,10 @@ BEGIN = "<!-- {}: written by python -m tiers.reliability -->"
 END = "<!-- end of {} -->"
 
 COLUMNS = ("runs", "kills", "faults", "accepted", "lost", "duplicates")
+
+# What the tier that feeds parsers counts is of another kind.
+FUZZ = RESULTS / "fuzz.jsonl"
+FUZZ_COLUMNS = ("targets", "seconds", "changed", "guided", "inputs", "bugs")
 
 
 def append(tier: str, figures: Mapping[str, object]) -> None:
@@ -60,24 +65,42 @@ def _row(figures: Mapping[str, object]) -> str:
     cells = [f"{shown.get(name, 0):,}" for name in COLUMNS]
     if "simulated_hours" in figures:
         cells[0] += f", of {figures['simulated_hours']:.0f} simulated hours"
+    return _line(figures, cells)
+
+
+def _line(figures: Mapping[str, object], cells: list[str]) -> str:
     where = f"{str(figures['at'])[:10]}, `{figures['commit']}`"
     return f"| `make test-{figures['tier']}` | {' | '.join(cells)} | {where} |"
 
 
-def table() -> str:
-    """Return the newest result of each tier as a table."""
+def _newest(file: Path) -> dict[str, Any]:
+    newest: dict[str, Any] = json.loads(file.read_text().splitlines()[-1])
+    return newest
+
+
+def table(files: Iterable[Path]) -> str:
+    """Return the newest result of each tier that tries to lose events as a table."""
     head = "| Command | Runs | Kills and stops | Other faults | Accepted | Lost | Duplicates | When, at |"
     lines = [head, "|---|---|---|---|---|---|---|---|"]
-    lines += [
-        _row(json.loads(file.read_text().splitlines()[-1]))
-        for file in sorted(RESULTS.glob("*.jsonl"))
-    ]
+    lines += [_row(_newest(file)) for file in files]
     return "\n".join(lines)
+
+
+def fuzz_table() -> str:
+    """Return the newest result of the tier that feeds parsers as a table."""
+    figures = _newest(FUZZ)
+    figures["inputs"] = figures["changed"] + figures["guided"]
+    head = "| Command | Parsers | Seconds | Changed inputs | Guided inputs | Inputs in all | Bugs | When, at |"
+    cells = [f"{figures[name]:,}" for name in FUZZ_COLUMNS]
+    return "\n".join((head, "|---|---|---|---|---|---|---|---|", _line(figures, cells)))
 
 
 def main() -> int:
     text = DOCUMENT.read_text()
-    text = _put(text, "results", table())
+    if files := sorted(set(RESULTS.glob("*.jsonl")) - {FUZZ}):
+        text = _put(text, "results", table(files))
+    if FUZZ.exists():
+        text = _put(text, "fuzz", fuzz_table())
     breaks = RESULTS / "mutants.md"
     if breaks.exists():
         text = _put(text, "mutants", breaks.read_text())

@@ -6,19 +6,19 @@ from typing import Any, Protocol
 
 from trunkline.errors import TrunklineError
 from trunkline.events import catalogue
-from trunkline.events.envelope import Event
+from trunkline.events.envelope import MAX_DATA_BYTES, Event
 
 
 Write = Callable[[sqlite3.Connection], None]
 Then = Callable[[list[int]], None]
 
+Done = Callable[[BaseException | None], None]
+"""Hears that something is synced, or why it is not kept. Must be quick."""
+
 Rows = tuple[str, Sequence[tuple[Any, ...]]]
-"""A statement, and the rows that it inserts. It fails only where the disk does."""
+"""A statement, and the rows to run it with. It fails only where the disk does."""
 
 _KNOWN = {*catalogue.EVENT_TYPES, catalogue.TEST_EVENT_TYPE}
-
-# An event must fit a Kinesis record (1 MiB) with its envelope and key.
-MAX_DATA_BYTES = 1_000_000
 
 
 class Log(Protocol):
@@ -29,9 +29,20 @@ class Log(Protocol):
         events: Sequence[Event],
         also: Write | None = None,
         then: Then | None = None,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> list[int]:
-        """Append the events, write `also`, insert `rows`, in one synced transaction."""
+        """Append the events, write `also` and `rows`, in one synced transaction."""
+        ...
+
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows],
+        also: Write | None,
+    ) -> None:
+        """Do likewise; `done` hears of its end."""
         ...
 
 
@@ -47,7 +58,7 @@ class Intake:
         also: Write | None = None,
         then: Then | None = None,
         *,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> None:
         """Append events of known types; return once they are synced.
 
@@ -57,11 +68,32 @@ class Intake:
         not keep them; then nothing was accepted.
         """
         for event in events:
-            if event.type not in _KNOWN:
-                raise UnknownEventType(event.type)
-            if len(event.data) > MAX_DATA_BYTES:
-                raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
+            _check(event)
         await self._log.append(events, also, then, rows)
+
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows] = (),
+        also: Write | None = None,
+    ) -> None:
+        """Accept events, or just write, without a wait: `done` hears of the sync.
+
+        For the hot ways in, to which a future and a task would be dear. Where it is not
+        synced, `done` hears why. Raises as `accept`; then `done` is not called.
+        """
+        for event in events:
+            _check(event)
+        self._log.submit(events, done, rows=rows, also=also)
+
+
+def _check(event: Event) -> None:
+    if event.type not in _KNOWN:
+        raise UnknownEventType(event.type)
+    if len(event.data) > MAX_DATA_BYTES:
+        raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
 
 
 class UnknownEventType(TrunklineError):

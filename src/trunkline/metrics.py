@@ -62,6 +62,7 @@ class Sources:
     sdk_posts: Mapping[str, int]
     sdk_events: Mapping[str, int]
     callbacks: Mapping[int, int]
+    relayed: Mapping[str, int]
     pruned: Callable[[], int]
     watching: Callable[[], int]
 
@@ -243,6 +244,12 @@ def _of_others(
         "Events of Voice SDKs, by how they were joined to their calls.",
         ["result"],
         _alone(sources.sdk_events),
+    )
+    yield _counter(
+        "trunkline_relayed_events",
+        "Events of other streams, by what became of them.",
+        ["result"],
+        _alone(sources.relayed),
     )
     yield _counter(
         "trunkline_events_pruned",

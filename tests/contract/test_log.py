@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from trunkline.database.file import Database
 from trunkline.errors import StorageFailed
@@ -122,6 +123,38 @@ async def test_the_same_id_twice_in_one_append_is_added_once(
 
     assert first == second < third
     assert [e.event.id for e in await everything(log)] == [event(1).id, event(2).id]
+
+
+@pytest.mark.parametrize(
+    "another",
+    [{"account_sid": OTHER}, {"source": "/another"}],
+    ids=["account", "source"],
+)
+async def test_an_id_that_is_another_events_has_no_position_and_adds_nothing(
+    log: SqliteLog | MemoryLog, another: dict[str, str]
+) -> None:
+    known = await log.append([event(1)])
+    taken = replace(event(1), **another)
+
+    [none, new] = await log.append([taken, event(2)])
+
+    assert none == 0 < known[0] < new == log.head
+    kept = await log.read(ACCOUNT, [RINGING], 0, log.head, 9)
+    assert [entry.event for entry in kept] == [event(1), event(2)]
+    assert await log.read(OTHER, [RINGING], 0, log.head, 9) == []
+
+
+async def test_of_two_events_with_an_id_that_come_at_once_one_has_a_position(
+    log: SqliteLog | MemoryLog,
+) -> None:
+    heard: list[Event] = []
+    log.on_append(lambda entries: heard.extend(entry.event for entry in entries))
+    rivals = [event(1), event(1, account=OTHER)]
+
+    positions = await asyncio.gather(*(log.append([rival]) for rival in rivals))
+
+    assert positions == [[1], [0]]
+    assert heard == rivals[:1]
 
 
 async def test_many_appends_at_once_all_get_their_own_positions(
@@ -357,9 +390,9 @@ async def test_rows_are_inserted_with_the_events_that_bring_them(
     insert = "INSERT INTO salt (name, value) VALUES (?, x'')"
     async with sqlite_log(tmp_path) as log:
         results = await asyncio.gather(
-            log.append([event(1)], rows=(insert, [("a",), ("b",)])),
-            log.append([event(2)], also=fails, rows=(insert, [("c",)])),
-            log.append([], rows=(insert, [("d",)])),
+            log.append([event(1)], rows=[(insert, [("a",), ("b",)])]),
+            log.append([event(2)], also=fails, rows=[(insert, [("c",)])]),
+            log.append([], rows=[(insert, [("d",)])]),
             return_exceptions=True,
         )
 
@@ -373,3 +406,60 @@ async def test_rows_are_inserted_with_the_events_that_bring_them(
         ]
         assert kept == [("a",), ("b",), ("d",)]
         assert len(await everything(log)) == 1
+
+
+async def test_who_submits_hears_once_the_event_is_there(
+    log: SqliteLog | MemoryLog,
+) -> None:
+    told: list[BaseException | None] = []
+    heard: list[int] = []
+    log.on_append(lambda entries: heard.extend(e.position for e in entries))
+
+    log.submit([event(1)], told.append)
+    log.submit([event(2), event(3)], told.append)
+    await log.append([event(4)])
+
+    assert told == [None, None]
+    assert heard == [1, 2, 3, 4]
+    assert [entry.position for entry in await everything(log)] == [1, 2, 3, 4]
+
+
+async def test_who_submits_hears_of_a_failure_and_others_are_kept(
+    tmp_path: Path,
+) -> None:
+    def fails(connection: sqlite3.Connection) -> None:
+        raise RuntimeError("no")
+
+    def breaks(error: BaseException | None) -> None:
+        raise RuntimeError("whoever is told is at fault")
+
+    told: list[BaseException | None] = []
+    async with sqlite_log(tmp_path) as log:
+        log.submit([event(1)], told.append, also=fails)
+        log.submit([event(2)], breaks)
+        log.submit([event(3)], told.append)
+        await log.append([event(4)])
+
+        assert [type(error) for error in told] == [RuntimeError, type(None)]
+        assert [entry.event.id for entry in await everything(log)] == [
+            event(number).id for number in (2, 3, 4)
+        ]
+    with pytest.raises(StorageFailed):
+        log.submit([event(5)], told.append)
+
+
+async def test_rows_are_written_in_the_order_in_which_they_came(
+    tmp_path: Path,
+) -> None:
+    insert = "INSERT INTO salt (name, value) VALUES (?, x'')"
+    delete = "DELETE FROM salt WHERE name = ?"
+    async with sqlite_log(tmp_path) as log:
+        log.submit([], lambda _: None, rows=[(delete, [("other",)])])
+        log.submit([], lambda _: None, rows=[(insert, [("a",)])])
+        log.submit([], lambda _: None, rows=[(delete, [("a",)]), (insert, [("b",)])])
+        await log.append([])
+
+        kept = await log._database.read(
+            lambda c: c.execute("SELECT name FROM salt").fetchall()
+        )
+    assert kept == [("b",)]

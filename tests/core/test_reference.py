@@ -145,7 +145,7 @@ def test_every_path_of_our_own_api_over_the_log_is_listed_once() -> None:
             address = place.strip('f"').replace("{{", "{").replace("}}", "}")
             own = prefix.group(1) if prefix else ""
             address = address.replace("{PREFIX}", "").replace("{path}", own)
-            address = own if address == "path" else address
+            address = own if address == "path" else address.replace(":path}", "}")
             if address != "/healthz":
                 routed += [
                     (method, f"/trunkline/v1{address}")

@@ -1,5 +1,6 @@
 """Signatures, held against public vectors and against Twilio's own validator."""
 
+import hashlib
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -8,7 +9,14 @@ from hypothesis import strategies as st
 from starlette.datastructures import MultiDict
 from twilio.request_validator import RequestValidator
 
-from trunkline.signing import UrlSigner, body_hash, sign_form, sign_url
+from trunkline.signing import (
+    UrlSigner,
+    body_hash,
+    is_hash,
+    is_signed,
+    sign_form,
+    sign_url,
+)
 
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -172,6 +180,50 @@ def test_the_order_of_fields_and_their_repetition_do_not_matter(
     url = "https://example.org/"
 
     assert sign_form(url, shuffled, TOKEN) == sign_form(url, fields, TOKEN)
+
+
+@given(url=urls, token=tokens)
+def test_what_twilios_library_signs_is_signed_for_us(url: str, token: str) -> None:
+    signature = RequestValidator(token).compute_signature(url, {})
+
+    assert is_signed(url, signature, token)
+    assert not is_signed(url + "x", signature, token)
+    assert not is_signed(url, signature, token + "x")
+
+
+@pytest.mark.parametrize(
+    ("signed", "seen"),
+    [
+        ("https://example.org/a?b", "https://example.org:443/a?b"),
+        ("https://example.org:443/a?b", "https://example.org/a?b"),
+        ("http://example.org:80/", "http://example.org/"),
+        ("https://[::1]:443/", "https://[::1]/"),
+        ("https://[::1]/", "https://[::1]:443/"),
+    ],
+)
+def test_a_default_port_makes_no_difference(signed: str, seen: str) -> None:
+    signature = RequestValidator(TOKEN).compute_signature(signed, {})
+
+    assert is_signed(seen, signature, TOKEN)
+    assert RequestValidator(TOKEN).validate(seen, {}, signature) or "[" in seen
+
+
+@pytest.mark.parametrize(
+    "seen", ["https://example.org:8443/", "http://example.org:443/", "example.org", ""]
+)
+def test_any_other_port_does(seen: str) -> None:
+    assert not is_signed(seen, sign_url("https://example.org/", TOKEN), TOKEN)
+
+
+@pytest.mark.parametrize("signature", ["", "x", "\u00e9", "\ud800", "=" * 5000])
+def test_what_is_no_signature_signs_nothing(signature: str) -> None:
+    assert not is_signed("https://example.org/", signature, TOKEN)
+    assert not is_hash(signature, b"")
+
+
+@given(body=st.binary(max_size=20), other=st.binary(max_size=20))
+def test_a_hash_is_its_bodys_alone(body: bytes, other: bytes) -> None:
+    assert is_hash(hashlib.sha256(body).hexdigest(), other) == (body == other)
 
 
 def test_a_repeated_field_is_signed_with_each_of_its_values() -> None:

@@ -46,8 +46,8 @@ class Outside:
 @contextmanager
 def world_in(folder: Path, seed: int) -> Iterator[World]:
     """A world of its own loop, with receivers; checkpoints come often."""
-    before = groups.CHECKPOINT_CHANGES
-    groups.CHECKPOINT_CHANGES = CHANGES_BETWEEN_CHECKPOINTS
+    before = groups.TIDY_CHANGES
+    groups.TIDY_CHANGES = CHANGES_BETWEEN_CHECKPOINTS
     loop = VirtualLoop(Random(f"loop {seed}"))
     world = World(loop, seed, folder)
     for name, port in {**SINK_PORTS, "callbacks": CALLBACK_PORT}.items():
@@ -57,7 +57,7 @@ def world_in(folder: Path, seed: int) -> Iterator[World]:
     try:
         yield world
     finally:
-        groups.CHECKPOINT_CHANGES = before
+        groups.TIDY_CHANGES = before
         loop.close()
 
 

@@ -47,6 +47,20 @@ BREAKS = (
         ("log", "sweep"),
     ),
     Break(
+        "answer a post before its commit",
+        "log/sqlite.py",
+        "        self._waiting.append(done)\n",
+        "        done(None)\n",
+        ("log", "sweep"),
+    ),
+    Break(
+        "take a late index for filled that is not",
+        "database/late.sql",
+        "ORDER BY call_sid, position;",
+        "ORDER BY call_sid, position LIMIT 0;",
+        ("database", "sweep"),
+    ),
+    Break(
         "let the bookmark pass what is under way",
         "delivery/settlement.py",
         "return self._taken[0] - 1 if self._taken else read_to",
@@ -112,15 +126,15 @@ BREAKS = (
     Break(
         "release a held post without its event",
         "capture/sdk/joiner.py",
-        "            await self._intake.accept(events, release)\n",
-        "            await self._intake.accept([], release)\n",
+        "            await self._intake.accept(events, rows=[release])\n",
+        "            await self._intake.accept([], rows=[release])\n",
         ("sdk", "sweep"),
     ),
     Break(
         "do not keep a post that is held",
         "storage/posts.py",
-        '            connection.execute(_SQL["hold"], row)\n',
-        "",
+        '        hold = _SQL["hold"], (row,)\n',
+        '        hold = _SQL["hold"], ()\n',
         ("sdk", "sweep"),
     ),
     Break(
@@ -136,5 +150,26 @@ BREAKS = (
         "return self.from_position < position and",
         "return self.from_position + 1 < position and",
         ("streams", "simulation"),
+    ),
+    Break(
+        "keep a post that cannot be read again",
+        "capture/sdk/post.py",
+        '        raw = _decode_event(str(body, "utf-8"))\n        _check_depth(body)\n',
+        '        raw = _decode_event(str(body, "utf-8"))\n',
+        ("fuzz",),
+    ),
+    Break(
+        "take a number that no consumer can hold",
+        "capture/sdk/post.py",
+        "return value if abs(value) <= _LARGEST else None",
+        "return value",
+        ("fuzz",),
+    ),
+    Break(
+        "let a token choose its algorithm",
+        "capture/sdk/token.py",
+        'header.get("alg") == "HS256" and',
+        '"alg" in header and',
+        ("fuzz",),
     ),
 )

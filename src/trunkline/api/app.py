@@ -22,7 +22,7 @@ class Application:
     """The gateway and the API, as one ASGI application."""
 
     def __init__(self, gateway: ASGIApp, api: Starlette) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
         self._api = api
 
     @property
@@ -34,7 +34,7 @@ class Application:
         """Hand a request to the gateway or the API."""
         # The hot way in is told apart before any framework has cost anything.
         if scope["type"] == "http" and scope["path"].startswith(_GATEWAY_PREFIXES):
-            await self._gateway(scope, receive, send)
+            await self.gateway(scope, receive, send)
         else:
             await self._api(scope, receive, send)
 

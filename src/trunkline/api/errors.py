@@ -18,7 +18,7 @@ from trunkline.api.operations import json_answer
 from trunkline.errors import Refused, StorageFailed
 
 
-_MORE_INFO = "https://www.twilio.com/docs/errors/{}"
+MORE_INFO = "https://www.twilio.com/docs/errors/{}"
 _API_PREFIX = "/v1"
 _READ_ONLY = ("/v1/Types", "/v1/Schemas")
 
@@ -115,7 +115,7 @@ def _answer(error: Refused) -> Response:
     body = ErrorBody(
         code=error.code,
         message=error.message,
-        more_info=_MORE_INFO.format(error.code),
+        more_info=MORE_INFO.format(error.code),
         status=error.status,
     )
     return json_answer(body, error.status, _HEADERS.get(error.status))

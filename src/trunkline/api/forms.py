@@ -87,8 +87,8 @@ def _text(encoded: bytes) -> str:
     return unquote_plus(encoded.decode("utf-8"), errors="strict")
 
 
-async def read_body(request: Request) -> bytes:
-    """Return a request's body.
+async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
+    """Return a request's body, of at most `limit` bytes.
 
     Raises Refused: 20413 (413) where it is over the limit, 20408 (408) where it has
     not come within `BODY_TIMEOUT_S`, 20503 (503) where the server stops meanwhile.
@@ -98,11 +98,11 @@ async def read_body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MAX_BODY_BYTES:
+                if len(body) > limit:
                     raise Refused(
                         20413,
                         413,
-                        f"Request body is larger than {MAX_BODY_BYTES} bytes",
+                        f"Request body is larger than {limit} bytes",
                     )
     except TimeoutError:
         raise Refused(20408, 408, "Request body did not come in time") from None

@@ -44,6 +44,7 @@ _PHRASES = {
     408: "The body did not come in time",
     409: "The state of the account or of another object is in the way",
     413: "The body is too large",
+    415: "The body is of no type that is understood",
     429: "Too many requests",
     503: "The disk did not keep the write, or the server is not ready",
 }
@@ -106,7 +107,14 @@ def describe(
                     "scheme": "basic",
                     "description": "An account's SID and auth token, or an API key's "
                     "SID and secret.",
-                }
+                },
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-Twilio-Signature",
+                    "description": "Signature of the URL, the body's SHA-256 in it, by "
+                    "the account's auth token.",
+                },
             },
         },
     }
@@ -162,13 +170,16 @@ def _operation(
         "tags": [tag],
         "security": [] if declared.public else [{"basic": []}],
     }
+    if declared.signed:
+        made["security"].append({"signature": []})
     if parameters:
         made["parameters"] = parameters
     if declared.form:
         form = _form(declared.form, schemas)
         made["requestBody"] = {"content": {_FORM: {"schema": form}}}
     elif declared.body is not None:
-        content = {_JSON: {"schema": schemas.of(declared.body)}}
+        schema = schemas.of(declared.body)
+        content = {kind: {"schema": schema} for kind in declared.body_types}
         made["requestBody"] = {"content": content, "required": True}
     made["responses"] = _responses(method, declared, schemas)
     return made

@@ -38,7 +38,8 @@ class Operation:
     `answers` gives the body's type for each status of success, None for no body, and
     `errors` the statuses of the error shape beyond those that any operation may
     answer, `error` its type where it is not ours. `public` operations need no
-    credentials. `body` is the type of a JSON body.
+    credentials; those that are `signed` take a signature in their place. `body` is the
+    type of a JSON body, `body_types` are the content types that it may have.
     """
 
     summary: str
@@ -46,10 +47,12 @@ class Operation:
     form: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
     body: Any = None
+    body_types: tuple[str, ...] = ("application/json",)
     answers: Mapping[int, Any] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     error: Any = None
     public: bool = False
+    signed: bool = False
     media_type: str = "application/json"
 
 

@@ -19,9 +19,9 @@ from trunkline.clock import stopwatch
 from trunkline.errors import StorageFailed
 
 
-# Changes after which the write-ahead log is carried over into the database file: it
-# stays a few megabytes, and a reader never has to look through more.
-CHECKPOINT_CHANGES = 5_000
+# Changes after which the database is tidied: its write-ahead log stays a few megabytes,
+# and a reader never has to look through more rows that are in no late index yet.
+TIDY_CHANGES = 5_000
 
 # From a sync to the next commit under load, in seconds: those who were just answered
 # come again meanwhile, and share it.
@@ -30,7 +30,7 @@ GAP = 0.001
 _logger = structlog.get_logger("database")
 
 Watcher = Callable[[int, float], None]
-"""Hears of each group: how many jobs it had, and how many seconds it took."""
+"""Hears of each group: for how many it wrote, and how many seconds it took."""
 
 
 class Job(Protocol):
@@ -40,6 +40,11 @@ class Job(Protocol):
     """
 
     can_fail: bool
+
+    @property
+    def writers(self) -> int:
+        """For how many it writes."""
+        ...
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Write, inside the group's transaction. Must be quick: the event loop waits."""
@@ -56,8 +61,9 @@ Errors = list[BaseException | None]
 class GroupCommit:
     """The one writer of a database.
 
-    `sync` brings what was committed to the disk, `checkpoint` carries it over into the
-    database file; both are called on a thread, while nothing is committed.
+    `sync` brings what was committed to the disk; `tidy` fills the late indexes, and
+    carries all over into the database file. Both are called on a thread, while nothing
+    else is committed.
     """
 
     def __init__(
@@ -65,14 +71,17 @@ class GroupCommit:
         connection: sqlite3.Connection,
         *,
         sync: Callable[[], None],
-        checkpoint: Callable[[], None],
+        tidy: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._sync = sync
-        self._checkpoint = checkpoint
+        self._tidy = tidy
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Job] = []
         self._busy = False
+        self._writers = 0
+        self.tidying = False
+        """Whether a thread has the connection."""
         self._closed = False
         self._lost: StorageFailed | None = None
         self._idle = asyncio.Event()
@@ -118,6 +127,7 @@ class GroupCommit:
     def _commit_waiting(self) -> None:
         seconds = stopwatch()
         group, self._waiting = self._waiting, []
+        self._writers = sum(job.writers for job in group)
         errors = self._commit(group)
 
         def sync() -> None:
@@ -158,25 +168,36 @@ class GroupCommit:
             # after can be trusted to be kept either, until a new start has looked.
             self._lost = failure
         for watcher in self._watchers:
-            watcher(len(group), seconds)
+            watcher(self._writers, seconds)
         for job, error in zip(group, errors, strict=True):
             _tell(job, error or failure)
-        if self._connection.total_changes - self._changes >= CHECKPOINT_CHANGES:
-            self._changes = self._connection.total_changes
-            self._tasks.put(self._check)
+        if self._connection.total_changes - self._changes >= TIDY_CHANGES:
+            self.tidying = True
+            self._tasks.put(self._tidy_up)
         else:
             self._go_on()
 
     def _go_on(self) -> None:
+        self.tidying = False
         if self._lost is not None:
             for job in self._waiting:
                 _tell(job, self._lost)
             self._waiting.clear()
-        if self._waiting:
-            self._loop.call_later(GAP, self._commit_waiting)
+        # Those who were answered together come again together: see GAP.
+        if self._waiting or self._writers > 1:
+            self._loop.call_later(GAP, self._after_gap)
         else:
-            self._busy = False
-            self._idle.set()
+            self._rest()
+
+    def _after_gap(self) -> None:
+        if self._waiting:
+            self._commit_waiting()
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._busy = False
+        self._idle.set()
 
     # --- on the thread ---------------------------------------------------------------
 
@@ -184,11 +205,14 @@ class GroupCommit:
         while (task := self._tasks.get()) is not None:
             task()
 
-    def _check(self) -> None:
+    def _tidy_up(self) -> None:
         try:
-            self._checkpoint()
-        finally:
-            self._call(self._go_on)
+            self._tidy()
+        except sqlite3.Error as error:
+            # Nothing depends on it but time; the next round tries again.
+            _logger.warning("database.tidy_failed", error=str(error))
+        self._changes = self._connection.total_changes
+        self._call(self._go_on)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)

@@ -13,9 +13,9 @@ PRAGMA cache_size = -32768;
 
 -- tables: The schema of a new database.
 
--- The event log. AUTOINCREMENT: a position is never used twice, pruned or not.
+-- The event log. A position is never used twice: `log_head` has the newest.
 CREATE TABLE event (
-    position    INTEGER PRIMARY KEY AUTOINCREMENT,
+    position    INTEGER PRIMARY KEY,
     id          TEXT NOT NULL,
     account_sid TEXT NOT NULL,
     type        TEXT NOT NULL,
@@ -27,7 +27,6 @@ CREATE TABLE event (
 );
 CREATE UNIQUE INDEX event_by_id ON event (id);
 CREATE INDEX event_by_account ON event (account_sid, position);
-CREATE INDEX event_by_call ON event (call_sid, position) WHERE call_sid <> '';
 
 -- Up to where a sink is settled. Moves forward only.
 CREATE TABLE bookmark (
@@ -218,7 +217,6 @@ CREATE TABLE sdk_post (
     clock_skew  INTEGER NOT NULL,
     body        BLOB NOT NULL
 );
-CREATE INDEX sdk_post_by_call ON sdk_post (call_id);
 CREATE TABLE sdk_delivery (
     account_sid TEXT NOT NULL,
     id          BLOB NOT NULL,
@@ -278,3 +276,57 @@ CREATE VIEW call_as_listed AS SELECT
         WHEN 'completed' THEN json_extract(body, '$.ended_ms')
     END AS completed_ms
 FROM call;
+
+-- late_indexes: Where the events and the posts of a call are, and the log's head.
+
+-- The newest position ever given to an event.
+CREATE TABLE log_head (position INTEGER NOT NULL);
+INSERT INTO log_head VALUES (0);
+
+-- Calls have random ids: an index over them would be touched at another place by each
+-- row of a commit, and cost a page for each. These are filled late, many rows at a
+-- time, up to `late_index.upto`; the views have the rest as well.
+CREATE TABLE late_index (
+    name TEXT PRIMARY KEY,
+    upto INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO late_index VALUES ('event', 0), ('sdk_post', 0);
+CREATE TABLE event_of_call (
+    call_sid TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (call_sid, position)
+) WITHOUT ROWID;
+CREATE VIEW event_by_call AS
+    SELECT call_sid, position FROM event_of_call
+    UNION ALL
+    SELECT call_sid, position FROM event
+    WHERE position > (SELECT upto FROM late_index WHERE name = 'event')
+      AND call_sid <> '';
+CREATE TRIGGER event_of_call_goes_with_event AFTER DELETE ON event
+BEGIN
+    DELETE FROM event_of_call
+    WHERE call_sid = old.call_sid AND position = old.position;
+END;
+CREATE TABLE sdk_post_of_call (
+    call_id TEXT NOT NULL,
+    number  INTEGER NOT NULL,
+    PRIMARY KEY (call_id, number)
+) WITHOUT ROWID;
+CREATE VIEW sdk_post_by_call AS
+    SELECT call_id, number FROM sdk_post_of_call
+    UNION ALL
+    SELECT call_id, number FROM sdk_post
+    WHERE number > (SELECT upto FROM late_index WHERE name = 'sdk_post');
+CREATE TRIGGER sdk_post_of_call_goes_with_post AFTER DELETE ON sdk_post
+BEGIN
+    DELETE FROM sdk_post_of_call
+    WHERE call_id = old.call_id AND number = old.number;
+END;
+
+-- from_1: From the schema of version 1, which had these indexes kept with each row.
+DROP INDEX event_by_call;
+DROP INDEX sdk_post_by_call;
+
+-- after_1: What version 1 had, as the new tables have it.
+UPDATE log_head SET position =
+    (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event');

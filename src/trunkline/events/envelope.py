@@ -20,6 +20,9 @@ from trunkline.events.catalogue import (
 
 SCHEMA_HOST = "https://events-schemas.twilio.com"
 
+# An event must fit a Kinesis record (1 MiB) with its envelope and key.
+MAX_DATA_BYTES = 1_000_000
+
 _quote = msgspec.json.Encoder().encode
 
 

@@ -36,6 +36,23 @@ class Ids:
         return self._entropy(16).hex()
 
 
+def pooled(entropy: Callable[[int], bytes], size: int = 4096) -> Callable[[int], bytes]:
+    """Return a source of random bytes that asks `entropy` for `size` at a time.
+
+    Asking the system for ten bytes costs as much as the rest of an id.
+    """
+    pool, used = b"", 0
+
+    def draw(count: int) -> bytes:
+        nonlocal pool, used
+        if used + count > len(pool):
+            pool, used = entropy(max(size, count)), 0
+        used += count
+        return pool[used - count : used]
+
+    return draw
+
+
 def is_sid(text: str, prefix: str) -> bool:
     """Tell whether `text` is a SID with that prefix; either case of hex is good."""
     return _SID.fullmatch(text) is not None and text.startswith(prefix)

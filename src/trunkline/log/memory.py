@@ -14,6 +14,7 @@ from trunkline.log.records import Again, DeadLetter, DeliveryException, Entry
 Write = Callable[[sqlite3.Connection], None]
 Then = Callable[[list[int]], None]
 Rows = tuple[str, Sequence[tuple[Any, ...]]]
+Done = Callable[[BaseException | None], None]
 Listener = Callable[[Sequence[Entry]], None]
 
 
@@ -30,7 +31,7 @@ class MemoryLog:
         self._connection = connection
         self._listeners: list[Listener] = []
         self._entries: list[Entry] = []
-        self._positions: dict[str, int] = {}
+        self._by_id: dict[str, Entry] = {}
         self._bookmarks: dict[str, int] = {}
         self._exceptions: dict[tuple[str, int], DeliveryException] = {}
         self._letters: dict[tuple[str, int], DeadLetter] = {}
@@ -48,26 +49,49 @@ class MemoryLog:
         events: Sequence[Event],
         also: Write | None = None,
         then: Then | None = None,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> list[int]:
-        """Add events and return their positions."""
+        """Add events and return their positions, 0 where an id is another event's."""
+        return self._add(events, also, then, rows)
+
+    def _add(
+        self,
+        events: Sequence[Event],
+        also: Write | None,
+        then: Then | None,
+        rows: Sequence[Rows],
+    ) -> list[int]:
         if also is not None:
             also(self._connection or sqlite3.connect(":memory:"))
-        if rows is not None and self._connection is not None:
-            self._connection.executemany(*rows)
+        if self._connection is not None:
+            for statement, with_rows in rows:
+                self._connection.executemany(statement, with_rows)
         new = []
         for event in events:
-            if event.id not in self._positions:
+            if event.id not in self._by_id:
                 self.head += 1
-                self._positions[event.id] = self.head
-                new.append(Entry(self.head, self._clock.now_ms(), event))
+                entry = Entry(self.head, self._clock.now_ms(), event)
+                self._by_id[event.id] = entry
+                new.append(entry)
         self._entries += new
-        positions = [self._positions[event.id] for event in events]
+        positions = [self._position_of(event) for event in events]
         if then is not None:
             then(positions)
         for listener in self._listeners if new else ():
             listener(new)
         return positions
+
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows] = (),
+        also: Write | None = None,
+    ) -> None:
+        """Add events; `done` hears at once."""
+        self._add(events, also, None, rows)
+        done(None)
 
     async def read(
         self, account_sid: str, types: Iterable[str], after: int, upto: int, limit: int
@@ -210,6 +234,11 @@ class MemoryLog:
         self._bookmarks.pop(sink_sid, None)
         for exception in self._of(sink_sid):
             del self._exceptions[sink_sid, exception.position]
+
+    def _position_of(self, event: Event) -> int:
+        position, _, known = self._by_id[event.id]
+        same = (known.account_sid, known.source) == (event.account_sid, event.source)
+        return position if same else 0
 
     def _of(self, sink_sid: str) -> list[DeliveryException]:
         return [e for key, e in self._exceptions.items() if key[0] == sink_sid]

@@ -1,5 +1,8 @@
 -- head: The newest position ever given to an event, 0 in a new log.
-SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event';
+SELECT position FROM log_head;
+
+-- move_head: Note the newest position.
+UPDATE log_head SET position = ?;
 
 -- append: Add an event, unless its id is there already.
 INSERT INTO event
@@ -7,8 +10,8 @@ INSERT INTO event
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING;
 
--- position_of: The position of the event with this id.
-SELECT position FROM event WHERE id = ?;
+-- position_of: The position of the event with this id, if it is this account's and source's.
+SELECT position FROM event WHERE id = ? AND account_sid = ? AND source = ?;
 
 -- read: Events of one account in a range of positions, oldest first, all in one row.
 SELECT json_group_array(json_array(

@@ -24,8 +24,9 @@ ORDER BY position LIMIT :limit OFFSET :offset;
 -- call_events_down: Events of a call before a position, newest first.
 SELECT position, accepted_ms,
        id, account_sid, type, source, time, call_sid, data
-FROM event INDEXED BY event_by_call
-WHERE call_sid IN (SELECT value FROM json_each(:call_ids)) AND call_sid <> ''
+FROM event NOT INDEXED
+WHERE position IN (SELECT position FROM event_by_call
+                   WHERE call_sid IN (SELECT value FROM json_each(:call_ids)))
   AND account_sid = :account_sid AND position < :key
   AND position >= :lowest AND position < :highest
   AND (:any_type OR type IN (SELECT value FROM json_each(:types)))
@@ -33,8 +34,9 @@ ORDER BY position DESC LIMIT :limit OFFSET :offset;
 
 -- call_events_up: Positions of such events after a position, oldest first.
 SELECT position
-FROM event INDEXED BY event_by_call
-WHERE call_sid IN (SELECT value FROM json_each(:call_ids)) AND call_sid <> ''
+FROM event NOT INDEXED
+WHERE position IN (SELECT position FROM event_by_call
+                   WHERE call_sid IN (SELECT value FROM json_each(:call_ids)))
   AND account_sid = :account_sid AND position > :key
   AND position >= :lowest AND position < :highest
   AND (:any_type OR type IN (SELECT value FROM json_each(:types)))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from trunkline.clock import Clock
 from trunkline.database import queries
@@ -21,9 +22,12 @@ from trunkline.log.records import Again, DeadLetter, DeliveryException, Entry
 Write = Callable[[sqlite3.Connection], None]
 Then = Callable[[list[int]], None]
 Rows = tuple[str, Sequence[tuple[Any, ...]]]
+Done = Callable[[BaseException | None], None]
 Listener = Callable[[Sequence[Entry]], None]
 
 _SQL = queries.load("trunkline.log", "queries.sql")
+
+_logger = structlog.get_logger("log")
 
 
 class SqliteLog:
@@ -51,25 +55,56 @@ class SqliteLog:
         events: Sequence[Event],
         also: Write | None = None,
         then: Then | None = None,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> list[int]:
         """Add events and return their positions, once they are synced.
 
         An event whose id is in the log already keeps its first position and is not
-        added again. `also` is written, and `rows` are inserted, in the same transaction,
-        or nothing is; `rows` must not fail but with the disk, for all who share the
-        job would fail with them. `then`
-        is told the positions before any listener hears of the events.
+        added again. Where the id is another event's, of another account or source, the
+        position is 0: it was not added, and is not there. `also` and `rows` are written
+        in the same transaction, or nothing is; `rows` must not fail but with the disk,
+        for all who share the job would fail with them. `then` is told the positions
+        before any listener hears of the events.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[int]] = loop.create_future()
-        appending = self._database.last_waiting()
-        alone = also is not None or then is not None
-        if alone or not isinstance(appending, _Appending) or not appending.joinable:
-            appending = _Appending(self, self._clock.now_ms(), also, then)
-            self._database.submit(appending)
-        appending.add(events, rows, future)
+        job = self._job(also, then)
+        first = job.count
+
+        def done(error: BaseException | None) -> None:
+            if future.done():
+                return  # whoever waited has gone; the write stands
+            if error is None:
+                future.set_result(job.positions[first : first + len(events)])
+            else:
+                future.set_exception(error)
+
+        job.add(events, rows, done)
         return await future
+
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows] = (),
+        also: Write | None = None,
+    ) -> None:
+        """Do as `append`; `done` hears, on the event loop, of the sync or what failed.
+
+        Raises StorageFailed where nothing is taken any more.
+        """
+        self._job(also, None).add(events, rows, done)
+
+    def _job(self, also: Write | None, then: Then | None) -> "_Appending":
+        """Return a job to add to: the newest that waits, if it can be shared."""
+        if also is None and then is None:
+            waiting = self._database.last_waiting()
+            if isinstance(waiting, _Appending) and waiting.joinable:
+                return waiting
+        job = _Appending(self, self._clock.now_ms(), also, then)
+        self._database.submit(job)
+        return job
 
     async def read(
         self, account_sid: str, types: Iterable[str], after: int, upto: int, limit: int
@@ -304,30 +339,45 @@ class _Appending:
         self._also = also
         self._then = then
         self._events: list[Event] = []
-        self._inserts: dict[str, list[tuple[Any, ...]]] = {}
-        self._waiting: list[tuple[asyncio.Future[list[int]], int]] = []
+        self._rows: list[tuple[str, list[tuple[Any, ...]]]] = []
+        self._waiting: list[Done] = []
+        self.positions: list[int] = []
         self.joinable = also is None and then is None
         self.can_fail = also is not None
 
     def add(
         self,
         events: Sequence[Event],
-        rows: Rows | None,
-        future: asyncio.Future[list[int]],
+        rows: Sequence[Rows],
+        done: Done,
     ) -> None:
         self._events += events
-        if rows is not None:
-            self._inserts.setdefault(rows[0], []).extend(rows[1])
-        self._waiting.append((future, len(events)))
+        for statement, with_rows in rows:
+            # Runs of the same are done together; what comes after stays after.
+            if self._rows and self._rows[-1][0] is statement:
+                self._rows[-1][1].extend(with_rows)
+            else:
+                self._rows.append((statement, list(with_rows)))
+        self._waiting.append(done)
+
+    @property
+    def writers(self) -> int:
+        """For how many it appends so far."""
+        return len(self._waiting)
+
+    @property
+    def count(self) -> int:
+        """How many events it has so far."""
+        return len(self._events)
 
     def run(self, connection: sqlite3.Connection) -> None:
         if self._also is not None:
             self._also(connection)
-        for statement, inserted in self._inserts.items():
-            connection.executemany(statement, inserted)
+        for statement, rows in self._rows:
+            connection.executemany(statement, rows)
         first = _head(connection) + 1
         accepted_ms = self._accepted_ms
-        rows = [
+        events = [
             (
                 position,
                 event.id,
@@ -341,31 +391,30 @@ class _Appending:
             )
             for position, event in enumerate(self._events, first)
         ]
-        added = connection.executemany(_SQL["append"], rows).rowcount if rows else 0
-        self._positions = list(range(first, first + len(rows)))
-        if added != len(rows):
-            self._positions = [_position_of(connection, e.id) for e in self._events]
+        added = connection.executemany(_SQL["append"], events).rowcount if events else 0
+        if added:
+            connection.execute(_SQL["move_head"], (first + len(events) - 1,))
+        self.positions = list(range(first, first + len(events)))
+        if added != len(events):
+            self.positions = [_position_of(connection, e) for e in self._events]
         self._first = first
 
     def finish(self, error: BaseException | None) -> None:
         if error is None:
             if self._then is not None:
-                self._then(self._positions)
+                self._then(self.positions)
             self._log._appended(self._new_entries())  # noqa: SLF001 (the job is its log's own)
-        start = 0
-        for future, count in self._waiting:
-            if not future.done():
-                if error is None:
-                    future.set_result(self._positions[start : start + count])
-                else:
-                    future.set_exception(error)
-            start += count
+        for done in self._waiting:
+            try:
+                done(error)
+            except Exception:  # it is no trouble of those who wait beside it
+                _logger.exception("log.done_failed")
 
     def _new_entries(self) -> list[Entry]:
         return [
             Entry(position, self._accepted_ms, event)
             for wanted, (position, event) in enumerate(
-                zip(self._positions, self._events, strict=True), self._first
+                zip(self.positions, self._events, strict=True), self._first
             )
             if position == wanted
         ]
@@ -376,9 +425,10 @@ def _head(connection: sqlite3.Connection) -> int:
     return head
 
 
-def _position_of(connection: sqlite3.Connection, event_id: str) -> int:
-    position: int = connection.execute(_SQL["position_of"], (event_id,)).fetchone()[0]
-    return position
+def _position_of(connection: sqlite3.Connection, event: Event) -> int:
+    key = (event.id, event.account_sid, event.source)
+    row = connection.execute(_SQL["position_of"], key).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _position_before(connection: sqlite3.Connection, at_ms: int) -> int:

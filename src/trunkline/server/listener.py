@@ -7,13 +7,17 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import structlog
 import uvicorn
 
+from trunkline.api.app import Application
+from trunkline.capture.sdk.gateway import HOT_PATHS, Gateway
 from trunkline.database.folder import announce
 from trunkline.errors import AddressUnusable, InvalidSetting
+from trunkline.server.connection import Connection
 from trunkline.server.program import GRACE, running
 from trunkline.settings import Settings
 
@@ -39,7 +43,7 @@ async def run(settings: Settings) -> None:
         async with running(settings, stopping=stopping) as app:
             config = uvicorn.Config(
                 app,
-                http="httptools",
+                http=_connection_to(app),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -97,6 +101,9 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Drop connections that say nothing; uvicorn has no limit for these."""
         now = asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.look()
         self._waiting = {
             connection: self._waiting.get(connection, now)
             for connection in self.server_state.connections
@@ -111,6 +118,13 @@ class _Server(uvicorn.Server):
         """Have endless answers end, then wait for the rest."""
         self._on_stop()
         await super().shutdown(sockets)
+
+
+def _connection_to(app: Application) -> type[asyncio.Protocol]:
+    """Return what uvicorn calls to make a connection: posts go straight to `app`."""
+    door = cast("Gateway", app.gateway)
+    made = partial(Connection, door=door, paths=HOT_PATHS)
+    return cast("type[asyncio.Protocol]", made)
 
 
 def _awaits_client(connection: Any) -> bool:

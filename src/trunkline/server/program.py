@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from random import Random
 
-from starlette.types import ASGIApp
-
 from trunkline.accounts import Accounts
 from trunkline.accounts.registry import AccountRegistry
 from trunkline.api import accounts as accounts_api
-from trunkline.api.app import application
+from trunkline.api.app import Application, application
 from trunkline.api.events_v1.services import Services
+from trunkline.api.own import relay
+from trunkline.capture.relaying import Relaying
 from trunkline.clock import Clock, SystemClock
 from trunkline.database import DATABASE_FILE
 from trunkline.database.file import Database
@@ -25,7 +25,7 @@ from trunkline.delivery.replays import Replays
 from trunkline.delivery.sink_tests import SinkTests, test_id_of
 from trunkline.errors import TrunklineError
 from trunkline.events import envelope
-from trunkline.events.ids import Ids
+from trunkline.events.ids import Ids, pooled
 from trunkline.intake import Intake
 from trunkline.log.records import DeadLetter
 from trunkline.log.sqlite import SqliteLog
@@ -53,7 +53,7 @@ async def running(
     clock: Clock | None = None,
     random: Random | None = None,
     stopping: asyncio.Event | None = None,
-) -> AsyncIterator[ASGIApp]:
+) -> AsyncIterator[Application]:
     """Run everything behind the application that is yielded, and stop it in order.
 
     Whoever sets `stopping` ends answers that would go on for as long as the client
@@ -62,7 +62,7 @@ async def running(
     Raises DataFolderUnusable, InvalidSetting or StorageFailed before anything starts.
     """
     clock = clock or SystemClock()
-    ids = Ids(clock.now_ms, os.urandom)
+    ids = Ids(clock.now_ms, pooled(os.urandom))
     with DataFolder(settings.data_dir) as folder:
         database = Database(folder.path / DATABASE_FILE)
         await database.open()
@@ -135,6 +135,7 @@ class _Program:
         self._sdk = Sdk(
             settings, database, accounts=accounts, intake=intake, clock=clock, ids=ids
         )
+        self._relaying = Relaying(intake)
         # Each sink bounds its own: this client's limit is for none to notice.
         self._to_sinks = Client(
             settings.networks,
@@ -182,7 +183,7 @@ class _Program:
 
     async def start(
         self, account_registry: AccountRegistry, stopping: asyncio.Event
-    ) -> ASGIApp:
+    ) -> Application:
         """Start from the way out to the ways in; return the application."""
         settings = self._settings
         await self._log.open()
@@ -215,16 +216,20 @@ class _Program:
             calls=self._calls.routes(),
             accounts=accounts_api.routes(account_registry, settings.public_url),
             call_timeline=self._sdk.routes(),
-            own_api=self._watch.routes(
-                accounts=self._accounts,
-                routes=self._routes,
-                redelivery=self._redelivery,
-                replays=self._replays,
-                calls=self._sdk.posts,
-                sdk_posts=gateway.counts,
-                sdk_events=self._sdk.joiner.counts,
-                callbacks=callbacks.counts,
-            ),
+            own_api=[
+                *relay.routes(self._relaying, self._accounts, settings.public_url),
+                *self._watch.routes(
+                    accounts=self._accounts,
+                    routes=self._routes,
+                    redelivery=self._redelivery,
+                    replays=self._replays,
+                    calls=self._sdk.posts,
+                    sdk_posts=gateway.counts,
+                    sdk_events=self._sdk.joiner.counts,
+                    callbacks=callbacks.counts,
+                    relayed=self._relaying.counts,
+                ),
+            ],
             cors_origins=settings.cors_origins,
         )
 

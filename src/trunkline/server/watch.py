@@ -98,10 +98,11 @@ class Watch:
         sdk_posts: Mapping[str, int],
         sdk_events: Mapping[str, int],
         callbacks: Mapping[int, int],
+        relayed: Mapping[str, int],
     ) -> list[BaseRoute]:
         """Return the routes of our own API and of `/metrics`.
 
-        The last three are what the gateway, the joiner and callbacks count.
+        The last four are what the gateway, the joiner, callbacks and the relay count.
         """
         assert self.registry is not None
         settings = self._settings
@@ -127,6 +128,7 @@ class Watch:
             sdk_posts=sdk_posts,
             sdk_events=sdk_events,
             callbacks=callbacks,
+            relayed=relayed,
             pruned=lambda: self._retention.pruned,
             watching=lambda: len(self._tails),
         )

@@ -40,15 +40,13 @@ class PostStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def write(self, *writes: Write | None, rows: Rows | None = None) -> None:
+    async def write(self, *writes: Write | None) -> None:
         """Do writes in one transaction."""
 
         def work(connection: sqlite3.Connection) -> None:
             for write in writes:
                 if write is not None:
                     write(connection)
-            if rows is not None:
-                connection.executemany(*rows)
 
         await self._database.write(work)
 
@@ -75,14 +73,10 @@ class PostStore:
 
         return write
 
-    async def find_call(self, account_sid: str, call_id: str) -> SavedCall | None:
+    def find_call(self, account_sid: str, call_id: str) -> SavedCall | None:
         """Return the call with that temporary id or SID."""
         parameters = {"account_sid": account_sid, "id": call_id}
-        row = await self._database.read(
-            lambda connection: connection.execute(
-                _SQL["find_call"], parameters
-            ).fetchone()
-        )
+        row = self._database.look(_SQL["find_call"], parameters)
         if row is None:
             return None
         account_sid, known_as, call_sid, sticky, seen_ms = row
@@ -104,18 +98,15 @@ class PostStore:
         )
         return [call_id, *(found for (found,) in rows if found != call_id)]
 
-    def save_call(self, call: SavedCall) -> Write:
-        """Return the write that inserts or replaces a call."""
-        row = {**msgspec.structs.asdict(call), "sticky": _encode(call.sticky)}
-
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(_SQL["save_call"], row)
-
-        return write
+    def save_call(self, call: SavedCall) -> Rows:
+        """Return the row that inserts or replaces a call."""
+        sticky = _encode(call.sticky)
+        row = (call.account_sid, call.known_as, call.call_sid, sticky, call.seen_ms)
+        return _SQL["save_call"], (row,)
 
     def keep(self, post: KeptPost) -> Rows:
         """Return the rows that keep a post."""
-        return _SQL["keep"], (msgspec.structs.astuple(post),)
+        return _SQL["keep"], (post,)
 
     def keep_samples(
         self, account_sid: str, received_ms: int, samples: Sequence[Sample]
@@ -149,34 +140,25 @@ class PostStore:
 
         return write
 
-    def hold(self, held: HeldEvent, *, cut: bool) -> Write:
-        """Return the write that keeps a held event.
+    def hold(self, held: HeldEvent, *, cut: bool) -> Sequence[Rows]:
+        """Return the rows that keep a held event.
 
         `cut` makes its call's others due no later than it.
         """
-        row = {
-            "id": held.event_id,
-            "account_sid": held.sender.account_sid,
-            "temp_call_sid": held.temp_call_sid,
-            "due_ms": held.due_ms,
-            "body": _encode(held),
-        }
+        account_sid, call, due_ms = (
+            held.sender.account_sid,
+            held.temp_call_sid,
+            held.due_ms,
+        )
+        row = (held.event_id, account_sid, call, due_ms, _encode(held))
+        hold = _SQL["hold"], (row,)
+        if not cut:
+            return (hold,)
+        return hold, (_SQL["cut_waits"], ((account_sid, call, due_ms),))
 
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(_SQL["hold"], row)
-            if cut:
-                connection.execute(_SQL["cut_waits"], row)
-
-        return write
-
-    def release(self, event_ids: Sequence[str]) -> Write:
-        """Return the write that drops held events."""
-        rows = [(event_id,) for event_id in event_ids]
-
-        def write(connection: sqlite3.Connection) -> None:
-            connection.executemany(_SQL["release"], rows)
-
-        return write
+    def release(self, event_ids: Sequence[str]) -> Rows:
+        """Return the rows that drop held events."""
+        return _SQL["release"], [(event_id,) for event_id in event_ids]
 
     async def held_events(self) -> list[HeldEvent]:
         """Return all held events, in the order of their arrival."""
@@ -189,14 +171,9 @@ class PostStore:
             for due_ms, body in rows
         ]
 
-    def keep_unattached(self, account_sid: str, received_ms: int, body: bytes) -> Write:
-        """Return the write that keeps a post that names no call."""
-        row = account_sid, received_ms, body
-
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(_SQL["keep_unattached"], row)
-
-        return write
+    def keep_unattached(self, account_sid: str, received_ms: int, body: bytes) -> Rows:
+        """Return the row that keeps a post that names no call."""
+        return _SQL["keep_unattached"], ((account_sid, received_ms, body),)
 
     async def prune(
         self, *, pairs_before_ms: int, posts_before_ms: int, deliveries_before_ms: int
@@ -218,6 +195,7 @@ class PostStore:
                 ).rowcount
                 for query, before_ms in limits.items()
             ]
+            connection.execute(_SQL["posts_pruned"])
             return max(dropped) >= _PRUNED_TOGETHER
 
         return await self._database.write(write)

@@ -2,7 +2,8 @@
 SELECT account_sid, known_as, call_sid, sticky, seen_ms FROM (
     SELECT * FROM sdk_call WHERE account_sid = :account_sid AND known_as = :id
     UNION ALL
-    SELECT * FROM sdk_call WHERE account_sid = :account_sid AND call_sid = :id
+    SELECT * FROM sdk_call INDEXED BY sdk_call_by_sid
+    WHERE account_sid = :account_sid AND call_sid = :id
 )
 ORDER BY seen_ms DESC LIMIT 1;
 
@@ -14,23 +15,22 @@ WITH named AS (
 )
 SELECT sid FROM named
 UNION
-SELECT known_as FROM sdk_call
+SELECT known_as FROM sdk_call INDEXED BY sdk_call_by_sid
 WHERE account_sid = :account_sid AND call_sid IN (SELECT sid FROM named);
 
 -- save_call: Insert or replace a call.
 INSERT INTO sdk_call (account_sid, known_as, call_sid, sticky, seen_ms)
-VALUES (:account_sid, :known_as, :call_sid, :sticky, :seen_ms)
+VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account_sid, known_as) DO UPDATE SET
     call_sid = excluded.call_sid, sticky = excluded.sticky, seen_ms = excluded.seen_ms;
 
 -- hold: Keep an event that waits.
 INSERT INTO held_event (id, account_sid, temp_call_sid, due_ms, body)
-VALUES (:id, :account_sid, :temp_call_sid, :due_ms, :body);
+VALUES (?, ?, ?, ?, ?);
 
 -- cut_waits: Let no event of a call wait longer than until then.
-UPDATE held_event SET due_ms = :due_ms
-WHERE account_sid = :account_sid AND temp_call_sid = :temp_call_sid
-    AND due_ms > :due_ms;
+UPDATE held_event SET due_ms = ?3
+WHERE account_sid = ?1 AND temp_call_sid = ?2 AND due_ms > ?3;
 
 -- release: Drop an event that waits no longer.
 DELETE FROM held_event WHERE id = ?;
@@ -81,6 +81,10 @@ VALUES (?, ?, ?, ?, ?);
 DELETE FROM sdk_post WHERE number IN (
     SELECT number FROM sdk_post ORDER BY number LIMIT :limit
 ) AND received_ms < :before_ms;
+
+-- posts_pruned: Numbers begin again once there are no posts: so does their late index.
+UPDATE late_index SET upto = (SELECT coalesce(max(number), 0) FROM sdk_post)
+WHERE name = 'sdk_post' AND upto > (SELECT coalesce(max(number), 0) FROM sdk_post);
 
 -- prune_samples: Drop some samples that came before then.
 DELETE FROM sdk_sample WHERE (call_id, account_sid, at_ms) IN (

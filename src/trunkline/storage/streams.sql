@@ -88,4 +88,4 @@ WHERE until_position <= (
     );
 
 -- head: The newest position ever given to an event, 0 in a new log.
-SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event';
+SELECT position FROM log_head;

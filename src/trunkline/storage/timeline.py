@@ -81,9 +81,7 @@ class TimelineStore:
                 for row in await self._read("events", account_sid, ids=events)
             },
             posts={
-                number: KeptPost(
-                    **dict(zip(KeptPost.__struct_fields__, row, strict=True))
-                )
+                number: KeptPost(*row)
                 for number, *row in await self._read(
                     "posts", account_sid, numbers=numbers
                 )

@@ -1,32 +1,40 @@
 -- is_known: Whether anything is on record of a call.
-SELECT EXISTS (SELECT 1 FROM event WHERE call_sid IN (SELECT value FROM json_each(:ids))
-               AND call_sid <> '' AND account_sid = :account_sid)
-    OR EXISTS (SELECT 1 FROM sdk_post WHERE call_id IN (SELECT value FROM json_each(:ids))
+SELECT EXISTS (SELECT 1 FROM event NOT INDEXED
+               WHERE position IN (SELECT position FROM event_by_call WHERE call_sid IN
+                                  (SELECT value FROM json_each(:ids)))
+               AND account_sid = :account_sid)
+    OR EXISTS (SELECT 1 FROM sdk_post
+               WHERE number IN (SELECT number FROM sdk_post_by_call WHERE call_id IN
+                                (SELECT value FROM json_each(:ids)))
                AND account_sid = :account_sid)
     OR EXISTS (SELECT 1 FROM sdk_sample
                WHERE call_id IN (SELECT value FROM json_each(:ids))
                AND account_sid = :account_sid)
     OR EXISTS (SELECT 1 FROM call WHERE sid IN (SELECT value FROM json_each(:ids))
-               AND account_sid = :account_sid);
+               AND +account_sid = :account_sid);
 
 -- event_marks: Times and ids of a call's events.
-SELECT time, id FROM event
-WHERE call_sid IN (SELECT value FROM json_each(:ids)) AND call_sid <> ''
+SELECT time, id FROM event NOT INDEXED
+WHERE position IN (SELECT position FROM event_by_call
+                   WHERE call_sid IN (SELECT value FROM json_each(:ids)))
   AND account_sid = :account_sid
 ORDER BY position LIMIT :limit;
 
 -- post_marks: A call's posts, without their bodies.
 SELECT number, at_ms, event_id FROM sdk_post
-WHERE call_id IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_sid
+WHERE number IN (SELECT number FROM sdk_post_by_call
+                 WHERE call_id IN (SELECT value FROM json_each(:ids)))
+  AND account_sid = :account_sid
 ORDER BY number LIMIT :limit;
 
 -- requests: The requests of a call's life.
 SELECT number, call_event.body FROM call_event JOIN call ON call.sid = call_sid
-WHERE call_sid IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_sid
+WHERE call_sid IN (SELECT value FROM json_each(:ids)) AND +account_sid = :account_sid
 ORDER BY number LIMIT :limit;
 
 -- events: Events by their ids.
-SELECT accepted_ms, id, account_sid, type, source, time, call_sid, data FROM event
+SELECT accepted_ms, id, account_sid, type, source, time, call_sid, data
+FROM event INDEXED BY event_by_id
 WHERE id IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_sid;
 
 -- posts: Posts by their numbers.
@@ -51,8 +59,9 @@ WHERE call_id IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_
 
 -- has_final_event: Whether the Voice SDK has reported the end of a call.
 SELECT EXISTS (
-    SELECT 1 FROM event
-    WHERE call_sid IN (SELECT value FROM json_each(:ids)) AND call_sid <> ''
+    SELECT 1 FROM event NOT INDEXED
+    WHERE position IN (SELECT position FROM event_by_call
+                       WHERE call_sid IN (SELECT value FROM json_each(:ids)))
       AND account_sid = :account_sid AND data ->> '$.group' = 'connection'
       AND (data ->> '$.name' IN (SELECT value FROM json_each(:names))
            OR (data ->> '$.name' = 'error' AND data ->> '$.level' = 'ERROR'))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.database.groups import CHECKPOINT_CHANGES, GroupCommit
+from trunkline.database.groups import TIDY_CHANGES, GroupCommit
 from trunkline.errors import StorageFailed
 
 
@@ -17,7 +17,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.syncs = 0
-        self.checkpoints = 0
+        self.tidied = 0
         self.error: OSError | None = None
         self.open = threading.Event()
         self.open.set()
@@ -28,14 +28,15 @@ class Disk:
         if self.error is not None:
             raise self.error
 
-    def checkpoint(self) -> None:
-        self.checkpoints += 1
+    def tidy(self) -> None:
+        self.tidied += 1
 
 
 class Insert:
     """A job that adds a row, or fails."""
 
     can_fail = True
+    writers = 1
 
     def __init__(self, value: int, error: Exception | None = None) -> None:
         self.value = value
@@ -74,7 +75,7 @@ def disk() -> Disk:
 async def commits(
     connection: sqlite3.Connection, disk: Disk
 ) -> AsyncIterator[GroupCommit]:
-    commits = GroupCommit(connection, sync=disk.sync, checkpoint=disk.checkpoint)
+    commits = GroupCommit(connection, sync=disk.sync, tidy=disk.tidy)
     yield commits
     await commits.close()
     connection.close()
@@ -175,7 +176,7 @@ async def test_after_a_sync_that_failed_nothing_is_accepted_any_more(
 async def test_the_log_is_carried_over_now_and_then(
     commits: GroupCommit, disk: Disk
 ) -> None:
-    jobs = [Insert(value) for value in range(CHECKPOINT_CHANGES + 1)]
+    jobs = [Insert(value) for value in range(TIDY_CHANGES + 1)]
     for job in jobs:
         commits.submit(job)
     await asyncio.gather(*(job.done for job in jobs))
@@ -183,13 +184,13 @@ async def test_the_log_is_carried_over_now_and_then(
     commits.submit(last)
     await last.done
 
-    assert disk.checkpoints == 1
+    assert disk.tidied == 1
 
 
 async def test_closing_finishes_what_is_waiting(
     connection: sqlite3.Connection, disk: Disk
 ) -> None:
-    commits = GroupCommit(connection, sync=disk.sync, checkpoint=disk.checkpoint)
+    commits = GroupCommit(connection, sync=disk.sync, tidy=disk.tidy)
     job = Insert(1)
     commits.submit(job)
 

@@ -14,6 +14,7 @@ from trunkline.accounts import Accounts
 from trunkline.api import call_timeline, errors
 from trunkline.capture.calls.answers import Answer
 from trunkline.capture.calls.call_event import CallEvent
+from trunkline.capture.sdk.post import MAX_DEPTH
 from trunkline.storage.posts import PostStore
 from trunkline.storage.timeline import TimelineStore
 
@@ -261,7 +262,8 @@ async def test_a_bad_page_is_refused(server: Any) -> None:
 
 
 async def test_a_post_that_is_nested_as_deeply_as_can_be_is_shown(server: Any) -> None:
-    deep = '{"a":' * 400 + "1" + "}" * 400
+    levels = MAX_DEPTH - 2  # the post and its payload are levels as well
+    deep = '{"a":' * levels + "1" + "}" * levels
     start = f'{{"group":"g","name":"n","payload":{{"call_sid":"{CA}","x":'
     body = start + deep + "}}"
     assert (await server.post(body.encode())).status == 200

@@ -128,6 +128,49 @@ async def test_a_body_nested_a_thousand_levels_is_refused(server: Any) -> None:
     assert (await server.post(EVENT)).status == 200
 
 
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        (b"\xff", "UTF-8"),
+        (b"{", "JSON"),
+        (b"[]", "object"),
+        (b'{"name":"b","payload":{}}', "group"),
+        (b'{"group":"a","name":5,"payload":{}}', "name"),
+        (b'{"group":"a","name":"b","payload":"x"}', "payload"),
+        (b'{"group":"a","name":"b","payload":{"x":NaN}}', "JSON"),
+        (b'{"group":"a","name":"b","payload":{"x":-Infinity}}', "JSON"),
+    ],
+)
+async def test_every_way_a_body_can_be_bad_has_one_code(
+    server: Any, path: str, raw: bytes, word: str
+) -> None:
+    answer = await server.post(raw, path=path)
+    assert (answer.status, answer.code) == (400, 70001)
+    told = json.loads(answer.body)
+    assert told.keys() == {"code", "message"}
+    assert told["message"].startswith("The request has constraint violations: ")
+    assert word in told["message"]
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"temp_call_sid": ""}, [{"jitter": 1}], [], [None]], ids=str
+)
+async def test_what_names_no_call_is_kept_all_the_same(
+    server: Any, payload: object
+) -> None:
+    what = "Metrics" if isinstance(payload, list) else "Events"
+    body = {"group": "never seen", "name": "neither", "payload": payload}
+    answer = await server.post(body, path=f"/v4/Endpoint{what}")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+async def test_good_posts_have_no_limit(server: Any) -> None:
+    answers = [await server.post(EVENT) for _ in range(100)]
+    assert {answer.status for answer in answers} == {200}
+    assert len(await server.events()) == 100
+
+
 async def test_a_bad_token_comes_before_a_bad_body(server: Any) -> None:
     answer = await server.post(b"{", token="x")
     assert (answer.status, answer.code) == (403, 20160)

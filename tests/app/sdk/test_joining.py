@@ -250,3 +250,18 @@ async def test_deadlines_are_looked_after(house: Any) -> None:
             await asyncio.sleep(0)
             house.clock.advance(1)
         running.cancel()
+
+
+async def test_no_held_post_is_nested_too_deeply_to_be_let_go(server: Any) -> None:
+    def deep(levels: int) -> bytes:
+        raw = json.dumps(event("outgoing", data="here"))
+        return raw.replace('"here"', "[" * levels + "]" * levels).encode()
+
+    answers = [await server.post(deep(levels)) for levels in (400, *range(850, 1000))]
+    assert {answer.status for answer in answers} == {200, 400}
+
+    with_sid = await server.post(event("outgoing-ringing", call_sid=CA))
+
+    assert with_sid.status == 200
+    taken = sum(answer.status == 200 for answer in answers)
+    assert len(await server.events()) == taken + 1

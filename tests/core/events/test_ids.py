@@ -1,12 +1,13 @@
 """The ids that we make."""
 
 import uuid
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.events.ids import Ids, canonical, is_sid
+from trunkline.events.ids import Ids, canonical, is_sid, pooled
 
 
 def ids_at(now_ms: int, byte: bytes = b"\xab") -> Ids:
@@ -70,3 +71,21 @@ def test_either_case_of_hex_is_a_sid() -> None:
 )
 def test_what_is_no_call_sid_is_told_apart(text: str) -> None:
     assert not is_sid(text, "CA")
+
+
+@given(counts=st.lists(st.integers(0, 40), max_size=30), size=st.integers(1, 64))
+def test_a_pool_gives_each_byte_once_and_in_order(counts: list[int], size: int) -> None:
+    stream = Random(1).randbytes(4096)
+    given = 0
+
+    def entropy(count: int) -> bytes:
+        nonlocal given
+        given += count
+        return stream[given - count : given]
+
+    draw = pooled(entropy, size)
+    at = 0
+    for count in counts:
+        piece = draw(count)
+        assert len(piece) == count
+        at = stream.index(piece, at, given) + count

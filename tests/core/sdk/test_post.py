@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.capture.sdk.post import CallIds, call_ids, parse_event, parse_metrics
+from trunkline.capture.sdk.post import (
+    MAX_DEPTH,
+    CallIds,
+    call_ids,
+    number,
+    parse_event,
+    parse_metrics,
+)
 from trunkline.errors import Refused
 
 
@@ -65,6 +72,40 @@ def complaint(raw: bytes) -> str:
 )
 def test_a_bad_body_is_refused_with_a_reason(raw: bytes, word: str) -> None:
     assert word in complaint(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        pytest.param(b"", "JSON", id="nothing"),
+        pytest.param(b"[]", "object", id="array"),
+        pytest.param(b'{"a":"\xff"}', "UTF-8", id="latin-1"),
+        pytest.param(body(group=7), "group", id="number as group"),
+        pytest.param(body(name=...), "name", id="no name"),
+        pytest.param(body(payload=...), "payload", id="no payload"),
+        pytest.param(body(payload=None), "payload", id="null as payload"),
+        pytest.param(body(payload="[]"), "payload", id="text as payload"),
+        pytest.param(body(payload=5), "payload", id="number as payload"),
+        pytest.param(body(payload=[1]).replace(b"1]", b"NaN]"), "JSON", id="NaN"),
+        pytest.param(
+            body(payload=[1]).replace(b"1]", b"-Infinity]"), "JSON", id="Infinity"
+        ),
+        pytest.param(body(payload=[1]).replace(b"1]", b"1e400]"), "JSON", id="1e400"),
+        pytest.param(
+            body(payload=[1]).replace(b"1]", b'"\\udc00"]'), "JSON", id="surrogate"
+        ),
+        pytest.param(
+            body(payload=[1]).replace(b"1]", b"[" * 1000 + b"]" * 1001),
+            "deep",
+            id="nested",
+        ),
+    ],
+)
+def test_a_bad_metrics_body_is_refused_with_a_reason(raw: bytes, word: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_metrics(raw)
+    assert (refused.value.code, refused.value.status) == (70001, 400)
+    assert word in refused.value.message
 
 
 def test_other_fields_may_have_any_type() -> None:
@@ -184,3 +225,65 @@ def test_any_json_is_read_or_refused(value: object) -> None:
         parse_event(json.dumps(value).encode(), 0)
     except Refused as refused:
         assert refused.code == 70001  # noqa: PT017 (either is good)
+
+
+def read_from(calls: int, raw: bytes) -> object:
+    """Read a post from deeper in the program by that many calls."""
+    if calls:
+        return read_from(calls - 1, raw)
+    return parse_event(raw, 0), parse_metrics(raw)
+
+
+def nested(levels: int, around: str) -> bytes:
+    """A post with a field of levels that are objects and lists as `around` says."""
+    opened = "".join('{"a":' if kind == "{" else "[" for kind in around) * levels
+    closed = "".join("}" if kind == "{" else "]" for kind in reversed(around)) * levels
+    raw = body(payload={"data": "here"}).decode()
+    return raw.replace('"here"', f"{opened}1{closed}").encode()
+
+
+@given(st.sampled_from(["[", "{", "[{"]), st.integers(1, 800), st.integers(0, 200))
+def test_how_deep_a_post_may_be_does_not_depend_on_who_reads_it(
+    around: str, levels: int, calls: int
+) -> None:
+    raw = nested(levels, around)
+    # The post itself and its payload are levels as well.
+    if levels * len(around) + 2 <= MAX_DEPTH:
+        read_from(calls, raw)
+    else:
+        with pytest.raises(Refused, match="nested too deeply"):
+            read_from(calls, raw)
+
+
+def test_many_lists_side_by_side_are_not_deep() -> None:
+    raw = body(payload={"data": {"values": [[n] for n in range(1000)]}})
+    assert parse_event(raw, 0).payload.data == {"values": [[n] for n in range(1000)]}
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        (5, 5),
+        (2.5, 2.5),
+        ("400", 400),
+        ("-3", -3),
+        ("327.67", 327.67),
+        ("1e3", 1000),
+        (10**300, 10**300),
+        (10**301, None),
+        ("1e301", None),
+        ("1e999", None),
+        ("Infinity", None),
+        ("NaN", None),
+        ("1_000", None),
+        ("\u0663", None),
+        ("9" * 33, None),
+        ("", None),
+        (True, None),
+        (None, None),
+        ([1], None),
+    ],
+    ids=str,
+)
+def test_a_number_may_be_a_text_that_says_one(value: object, meant: object) -> None:
+    assert number(value) == meant

@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.capture.sdk.post import parse_metrics
-from trunkline.capture.sdk.samples import Sample, roll_ups, samples_of, total
+from trunkline.capture.sdk.samples import RollUp, Sample, roll_ups, samples_of, total
 
 
 CA = "CA" + "1" * 32
@@ -87,6 +88,34 @@ def test_roll_ups_of_parts_come_to_the_roll_up_of_the_whole(
             spread.count,
         )
         assert other.avg == pytest.approx(spread.avg)
+
+
+ANY_NUMBER = (
+    st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.floats().map(str)
+)
+LARGEST = ("1e300", "1e308", 10**300, "-1e308", "1e999", "Infinity", "NaN", "9" * 32)
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["jitter", "mos", "packets_lost", "total_bytes_sent"]),
+            ANY_NUMBER | st.sampled_from(LARGEST),
+        ),
+        max_size=99,
+    )
+)
+def test_whatever_samples_say_their_roll_up_can_be_read_again(
+    fields: list[dict[str, Any]],
+) -> None:
+    [roll_up] = roll_ups(samples(*fields, {})).values()
+
+    for parts in ([roll_up], [roll_up, roll_up]):
+        raw = msgspec.json.encode(total(parts))
+        read = msgspec.json.decode(raw, type=RollUp)
+        assert read.samples == (len(fields) + 1) * len(parts)
 
 
 def test_no_parts_come_to_nothing() -> None:

@@ -1,6 +1,7 @@
 """Events of the log: search, and one event with where it stands at each sink."""
 
 from operator import attrgetter
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -72,7 +73,7 @@ def routes(services: OwnServices) -> list[BaseRoute]:
             call_sid=entry.event.call_sid or None,
             position=entry.position,
             accepted_at=iso_ms(entry.accepted_ms),
-            url=services.url(request, f"Events/{entry.event.id}"),
+            url=services.url(request, f"Events/{quote(entry.event.id, safe='')}"),
         )
 
     @operation(
@@ -135,5 +136,6 @@ def routes(services: OwnServices) -> list[BaseRoute]:
 
     return [
         Resource(f"{PREFIX}/Events", {"GET": list_all}),
-        Resource(f"{PREFIX}/Events/{{id}}", {"GET": fetch}),
+        # A relayed event's id may have a slash.
+        Resource(f"{PREFIX}/Events/{{id:path}}", {"GET": fetch}),
     ]

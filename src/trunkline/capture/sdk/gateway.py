@@ -3,7 +3,8 @@
 Bare ASGI: a call makes some thirty posts within 0.3 s, each for one event.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from uuid import UUID
 
@@ -16,14 +17,18 @@ from trunkline.capture.sdk.client_address import client_address
 from trunkline.capture.sdk.device import MAX_CHARACTERS, Hints
 from trunkline.capture.sdk.failures import TokenFailures
 from trunkline.capture.sdk.http import (
+    Answer,
     ClientGone,
     HeaderList,
     Receive,
     Scope,
     Send,
     answer,
+    answer_of,
     error_body,
     read_body,
+    send_whole,
+    too_large,
 )
 from trunkline.capture.sdk.joiner import Joiner
 from trunkline.capture.sdk.mapping import NOWHERE, Place, Sender
@@ -52,7 +57,10 @@ _PREFLIGHT: HeaderList = [
     (b"access-control-max-age", b"7200"),
 ]
 _ANYONE: HeaderList = [(b"access-control-allow-origin", b"*")]
+# What our service worker names the attempts of one post by.
+_DELIVERY = b"x-trunkline-delivery"
 _JSON = (b"content-type", b"application/json")
+_TAKEN = answer_of(200, _ANYONE)
 
 # Headers that only some errors have.
 _EXTRA: dict[int, HeaderList] = {
@@ -63,6 +71,9 @@ _EXTRA: dict[int, HeaderList] = {
     429: [(b"retry-after", b"60")],
     503: [(b"retry-after", b"5")],
 }
+
+#: Where posts come that may be taken at once, as they stand in a request.
+HOT_PATHS = frozenset(path.encode() for path in _EVENTS)
 
 _Receiver = Callable[[Scope, dict[bytes, bytes], Receive], Awaitable[None]]
 
@@ -96,6 +107,8 @@ class Gateway:
         self._privacy = privacy
         self._clock = clock
         self._place_of = place_of
+        # A client posts some thirty times in a call: it is described once.
+        self._sender = lru_cache(maxsize=4096)(self._make_sender)
         self._public_url = settings.public_url
         self._throttle = FailureThrottle()
         self._turns = Turns()
@@ -114,7 +127,8 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        cors = self._cors(headers) if self._origins else _ANYONE
+        cors = self._cors(headers)
+        error: BaseException | None = None
         try:
             if scope["method"] == "POST":
                 await self._receiver(scope["path"])(scope, headers, receive)
@@ -127,23 +141,60 @@ class Gateway:
                 return
         except ClientGone:
             return
-        except Repeated:
+        except (Refused, Repeated, StorageFailed) as raised:
+            error = raised
+        await send_whole(send, self._answer_to(error, cors, scope["path"]))
+
+    def take_at_once(
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        peer: str,
+        body: bytes,
+        tell: Callable[[Answer], None],
+    ) -> bool:
+        """Take a whole event post without a task; `tell` gets the answer once it is due.
+
+        `peer` is the socket's address. Returns False for an attempt of our service
+        worker, which may have to wait for another of the same post: it goes by
+        `__call__`, and nothing has been done here.
+        """
+        named = dict(headers)
+        if _DELIVERY in named:
+            return False
+        cors = self._cors(named)
+
+        def done(error: BaseException | None) -> None:
+            if error is None:
+                self.counts["events"] += 1
+            tell(self._answer_to(error, cors))
+
+        try:
+            if len(body) > self._max_event_bytes:
+                raise too_large()
+            address = client_address(peer, headers, self._trusted, self._ip_header)
+            self._joiner.take(self._arrival(body, address, named), done)
+        except (Refused, StorageFailed) as error:
+            done(error)
+        return True
+
+    def _answer_to(
+        self, error: BaseException | None, cors: HeaderList, path: str = ""
+    ) -> Answer:
+        """Return the answer to a post that has come to its end."""
+        if error is None:
+            return _TAKEN if cors is _ANYONE else answer_of(200, cors)
+        if isinstance(error, Repeated):
             self.counts["repeated"] += 1
-            await answer(send, 200, cors)
-            return
-        except StorageFailed as error:
+            return answer_of(200, cors)
+        if not isinstance(error, Refused):
             _logger.error("sdk_post_not_stored", error=str(error))
-            refused = Refused(20503, 503, "Service unavailable")
-        except Refused as error:
-            refused = error
-        else:
-            await answer(send, 200, cors)
-            return
-        self.counts[f"refused_{refused.code}"] += 1
-        extra = _EXTRA.get(refused.status, [])
-        if refused.status == 405 and scope["path"] == worker.PATH:  # noqa: PLR2004
+            error = Refused(20503, 503, "Service unavailable")
+        self.counts[f"refused_{error.code}"] += 1
+        extra = _EXTRA.get(error.status, [])
+        if error.status == 405 and path == worker.PATH:  # noqa: PLR2004
             extra = [(b"allow", b"GET, HEAD")]
-        await answer(send, refused.status, [*cors, _JSON, *extra], error_body(refused))
+        headers = [*cors, _JSON, *extra]
+        return answer_of(error.status, headers, error_body(error))
 
     def _receiver(self, path: str) -> _Receiver:
         if path in _EVENTS:
@@ -163,40 +214,66 @@ class Gateway:
     async def _event(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
     ) -> None:
-        now_ms = self._clock.now_ms()
         body = await read_body(receive, headers, self._max_event_bytes)
-        address = self._address(scope)
-        caller = await self._caller(
+        arrival = self._arrival(body, self._address(scope), headers)
+        delivery = _delivery(headers, arrival.sender.account_sid, arrival.now_ms)
+        if delivery is None:
+            await self._kept(arrival)
+        else:
+            async with self._turns.turn(delivery):
+                await self._kept(arrival, delivery)
+        self.counts["events"] += 1
+
+    async def _kept(self, arrival: Arrival, delivery: Delivery | None = None) -> None:
+        """Return once a post is kept. Raises StorageFailed and Repeated."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(error: BaseException | None) -> None:
+            if kept.done():
+                return  # whoever waited has gone; the write stands
+            if error is None:
+                kept.set_result(None)
+            else:
+                kept.set_exception(error)
+
+        self._joiner.take(arrival, done, delivery)
+        await kept
+
+    def _arrival(
+        self, body: bytes, address: str, headers: dict[bytes, bytes]
+    ) -> Arrival:
+        """Return a post as it may be kept. Raises Refused: for its token, or 70001."""
+        now_ms = self._clock.now_ms()
+        caller = self._caller(
             headers, address, now_ms, lambda: [parse_event(body, now_ms).ids]
         )
-        post = parse_event(body, now_ms)
-        account_sid, privacy = caller.account_sid, self._privacy
-        arrival = Arrival(
-            body=privacy.body(body),
-            post=post,
-            sender=Sender(
-                account_sid=account_sid,
-                client_name=privacy.client_name(account_sid, caller.client_name),
-                address=privacy.address(address),
-                hints=_hints(headers),
-                place=self._place_of(address),
+        return Arrival(
+            post=parse_event(body, now_ms),
+            body=self._privacy.body(body),
+            sender=self._sender(
+                caller, address, self._place_of(address), *_hints(headers)
             ),
             now_ms=now_ms,
         )
-        delivery = _delivery(headers, account_sid, now_ms)
-        if delivery is None:
-            await self._joiner.take(arrival)
-        else:
-            async with self._turns.turn(delivery):
-                await self._joiner.take(arrival, delivery)
-        self.counts["events"] += 1
+
+    def _make_sender(
+        self, caller: Caller, address: str, place: Place, *hints: bytes
+    ) -> Sender:
+        account_sid, privacy = caller.account_sid, self._privacy
+        return Sender(
+            account_sid=account_sid,
+            client_name=privacy.client_name(account_sid, caller.client_name),
+            address=privacy.address(address),
+            hints=Hints(*(hint.decode("latin-1") for hint in hints)),
+            place=place,
+        )
 
     async def _samples(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
     ) -> None:
         now_ms = self._clock.now_ms()
         body = await read_body(receive, headers, self._max_metrics_bytes)
-        caller = await self._caller(
+        caller = self._caller(
             headers, self._address(scope), now_ms, lambda: parse_metrics(body).ids
         )
         account_sid = caller.account_sid
@@ -207,7 +284,7 @@ class Gateway:
             _delivery(headers, account_sid, now_ms),
         )
 
-    async def _caller(
+    def _caller(
         self,
         headers: dict[bytes, bytes],
         address: str,
@@ -225,7 +302,7 @@ class Gateway:
             try:
                 return self._tokens.verify(token, now_ms)
             except Expired as expired:
-                if not await self._joiner.knows(expired.account_sid, _readable(ids)):
+                if not self._joiner.knows(expired.account_sid, _readable(ids)):
                     raise
                 return self._tokens.verify(token, now_ms, known_call=True)
         except Refused as error:
@@ -242,6 +319,8 @@ class Gateway:
         )
 
     def _cors(self, headers: dict[bytes, bytes]) -> HeaderList:
+        if not self._origins:
+            return _ANYONE
         origin = headers.get(b"origin", b"")
         allowed = [(b"access-control-allow-origin", origin)]
         return [*(allowed if origin in self._origins else ()), (b"vary", b"Origin")]
@@ -266,7 +345,7 @@ def _delivery(
     headers: dict[bytes, bytes], account_sid: str, now_ms: int
 ) -> Delivery | None:
     """Return the delivery that a post is an attempt of; None where it tells none."""
-    header = headers.get(b"x-trunkline-delivery")
+    header = headers.get(_DELIVERY)
     if header is None:
         return None
     try:
@@ -288,16 +367,12 @@ def _readable(ids: Callable[[], list[CallIds]]) -> list[CallIds]:
         return []  # what is wrong with the token comes first
 
 
-def _hints(headers: dict[bytes, bytes]) -> Hints:
+def _hints(headers: dict[bytes, bytes]) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return the headers that `Hints` are made of."""
     get = headers.get
-    return _decoded(
+    return (
         get(b"user-agent", b"")[:MAX_CHARACTERS],
         get(b"sec-ch-ua", b"")[:MAX_CHARACTERS],
         get(b"sec-ch-ua-mobile", b"")[:MAX_CHARACTERS],
         get(b"sec-ch-ua-platform", b"")[:MAX_CHARACTERS],
     )
-
-
-@lru_cache(maxsize=2048)
-def _decoded(*headers: bytes) -> Hints:
-    return Hints(*(header.decode("latin-1") for header in headers))

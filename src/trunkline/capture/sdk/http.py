@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,9 @@ HeaderList = list[tuple[bytes, bytes]]
 
 # A post is a few kilobytes: slower than this is a broken or a hostile client.
 BODY_TIMEOUT_S = 15.0
+
+# Python does not read numbers of any length; no body is that long.
+_LENGTH_DIGITS = 18
 
 _NO_CONTENT = (b"content-length", b"0")
 
@@ -33,7 +36,11 @@ async def read_body(
     long, 503 where the server stops meanwhile, and ClientGone.
     """
     length = headers.get(b"content-length")
-    if length is not None and length.isdigit() and int(length) > limit:
+    if (
+        length is not None
+        and length.isdigit()
+        and (len(length) > _LENGTH_DIGITS or int(length) > limit)
+    ):
         raise too_large()
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
@@ -71,13 +78,31 @@ def too_large() -> Refused:
     return Refused(20413, 413, "Request Entity Too Large")
 
 
+class Answer(NamedTuple):
+    """A whole answer: `headers` are all but `Date` and what a connection adds."""
+
+    status: int
+    headers: HeaderList
+    body: bytes = b""
+
+
+def answer_of(status: int, headers: HeaderList, body: bytes = b"") -> Answer:
+    """Return an answer, with its length among the headers."""
+    length = (b"content-length", b"%d" % len(body)) if body else _NO_CONTENT
+    # No Content has no length either.
+    return Answer(status, headers if status == 204 else [length, *headers], body)  # noqa: PLR2004
+
+
 async def answer(
     send: Send, status: int, headers: HeaderList, body: bytes = b""
 ) -> None:
+    """Send a whole answer, its length added."""
+    await send_whole(send, answer_of(status, headers, body))
+
+
+async def send_whole(send: Send, answer: Answer) -> None:
     """Send a whole answer."""
-    length = (b"content-length", b"%d" % len(body)) if body else _NO_CONTENT
-    # No Content has no length either.
-    head = headers if status == 204 else [length, *headers]  # noqa: PLR2004
+    status, head, body = answer
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body})
 

@@ -5,8 +5,6 @@ transaction that appends its event. So a crash loses none; ids of events are giv
 when posts arrive, so trying again doubles none either.
 """
 
-import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -24,6 +22,7 @@ from trunkline.capture.sdk.arrival import (
 from trunkline.capture.sdk.calls import Call, Calls, cut_waits
 from trunkline.capture.sdk.ports import (
     Delivery,
+    Done,
     HeldEvent,
     Ids,
     Intake,
@@ -98,34 +97,34 @@ class Joiner:
         self._kept_ms = retention_days * _DAY_MS
         self._max_held_bytes = max_held_bytes
         self._calls = Calls(max_ids)
-        self._recalling: dict[tuple[str, str], asyncio.Event] = {}
         self.counts: Counter[str] = Counter()
 
     async def open(self) -> None:
         """Take up again what was held when the server stopped."""
         for held in await self._store.held_events():
             ids = CallIds(None, held.temp_call_sid)
-            call = await self._recall(held.sender.account_sid, ids)
+            call = self._call(held.sender.account_sid, ids)
             post = parse_event(held.body, held.received_ms)
             call.sticky = updated(call.sticky, post)
             call.over = call.over or identity.ends_call(post)
             self._calls.hold(call, held)
 
-    async def take(self, arrival: Arrival, delivery: Delivery | None = None) -> None:
-        """See to a post: returns once its event, or the post held, is on disk.
+    def take(
+        self, arrival: Arrival, done: Done, delivery: Delivery | None = None
+    ) -> None:
+        """See to a post; `done` hears when its event, or the post held, is on disk.
 
-        Raises StorageFailed where it is not, Repeated for a delivery that has come.
+        Or why it is not: StorageFailed, or Repeated for a delivery that has come.
+        Raises StorageFailed where nothing is taken any more; then `done` is not called.
         """
-        post, sender, now_ms = arrival.post, arrival.sender, arrival.now_ms
-        account_sid, ids = sender.account_sid, post.ids
+        post, now_ms = arrival.post, arrival.now_ms
+        account_sid, ids = arrival.sender.account_sid, post.ids
         once = None if delivery is None else self._store.once(delivery)
         call_id = ids.temp_call_sid or ids.call_sid
         if call_id is None:
-            await self._keep_unattached(arrival, once)
+            self._keep_unattached(arrival, done, once)
             return
-        call = self._calls.get((account_sid, call_id))
-        if call is None:
-            call = await self._recall(account_sid, ids)
+        call = self._call(account_sid, ids)
         call.seen_ms = now_ms
         sticky = updated(call.sticky, post)
         if sticky.edge is not call.sticky.edge:
@@ -147,39 +146,39 @@ class Joiner:
             case identity.Hold(until_ms):
                 kept = self._kept(arrival, call_id, event_id)
                 if event_id is None:
-                    await self._store.write(once, rows=kept)
-                    self.counts["below_level"] += 1
+                    ended = self._counting("below_level", done)
+                    self._intake.submit((), ended, rows=kept, also=once)
                     return
                 held = held_event(arrival, event_id, call_id, until_ms)
-                await self._hold(call, held, once, kept)
+                self._hold(call, held, done, once=once, kept=kept)
             case identity.Emit(call_sid):
                 kept = self._kept(arrival, call_sid, event_id)
-                event = (
-                    None
-                    if event_id is None
-                    else event_of(event_id, post, sender, call.sticky, call_sid)
-                )
+                sender, events = arrival.sender, list[Event]()
+                if event_id is not None:
+                    events = [event_of(event_id, post, sender, sticky, call_sid)]
                 if call.is_saved and call.call_sid == call_sid and not call.held:
                     # The hot way: nearly every post goes here.
-                    await self._emit(event, once, kept, "emitted")
+                    count = "emitted" if events else "below_level"
                 elif call_sid == ids.temp_call_sid:
                     # Nothing is held, or there is no room: this id must do.
-                    await self._emit(event, once, kept, "emitted_unresolved")
+                    count = "emitted_unresolved" if events else "below_level"
                 else:
-                    await self._emit_and_save(
-                        call, call_sid, arrival, event, once=once, kept=kept
+                    self._emit_and_save(
+                        call, call_sid, arrival, events, done, once=once, kept=kept
                     )
+                    return
+                ended = self._counting(count, done)
+                self._intake.submit(events, ended, rows=kept, also=once)
 
-    async def knows(self, account_sid: str, calls: Iterable[CallIds]) -> bool:
+    def knows(self, account_sid: str, calls: Iterable[CallIds]) -> bool:
         """Tell whether any of these is a call of the account."""
-        for ids in list(dict.fromkeys(calls))[:_MAX_LOOKUPS]:
-            for call_id in (ids.temp_call_sid, ids.call_sid):
-                if call_id is not None and (
-                    (account_sid, call_id) in self._calls
-                    or await self._store.find_call(account_sid, call_id) is not None
-                ):
-                    return True
-        return False
+        return any(
+            (account_sid, call_id) in self._calls
+            or self._store.find_call(account_sid, call_id) is not None
+            for ids in list(dict.fromkeys(calls))[:_MAX_LOOKUPS]
+            for call_id in (ids.temp_call_sid, ids.call_sid)
+            if call_id is not None
+        )
 
     async def run(self) -> None:
         """Release what is due, and prune, until cancelled."""
@@ -220,42 +219,48 @@ class Joiner:
         ):
             pass  # a bounded number at a time, in transactions of their own
 
+    def _counting(self, count: str, done: Done) -> Done:
+        """Return what counts an end before `done` hears of it."""
+
+        def ended(error: BaseException | None) -> None:
+            if error is None:
+                self.counts[count] += 1
+            done(error)
+
+        return ended
+
     def _kept(
         self, arrival: Arrival, call_id: str, event_id: str | None
-    ) -> Rows | None:
-        """Return the rows that keep a post, None where posts are not kept."""
+    ) -> Sequence[Rows]:
+        """Return the rows that keep a post, none where posts are not kept."""
         if not self._keep_raw:
-            return None
-        return self._store.keep(kept_post(arrival, call_id, event_id))
+            return ()
+        return (self._store.keep(kept_post(arrival, call_id, event_id)),)
 
-    async def _keep_unattached(self, arrival: Arrival, once: Write | None) -> None:
-        self.counts["unattached"] += 1
-        keep = (
-            self._store.keep_unattached(
-                arrival.sender.account_sid, arrival.now_ms, arrival.body
-            )
-            if self._keep_raw
-            else None
-        )
-        await self._store.write(once, keep)
-
-    async def _emit(
-        self, event: Event | None, once: Write | None, kept: Rows | None, count: str
+    def _keep_unattached(
+        self, arrival: Arrival, done: Done, once: Write | None
     ) -> None:
-        await self._intake.accept(() if event is None else (event,), once, rows=kept)
-        self.counts["below_level" if event is None else count] += 1
+        self.counts["unattached"] += 1
+        account_sid = arrival.sender.account_sid
+        rows = (
+            [self._store.keep_unattached(account_sid, arrival.now_ms, arrival.body)]
+            if self._keep_raw
+            else ()
+        )
+        self._intake.submit((), done, rows=rows, also=once)
 
-    async def _emit_and_save(
+    def _emit_and_save(
         self,
         call: Call,
         call_sid: str,
         arrival: Arrival,
-        event: Event | None,
+        events: list[Event],
+        done: Done,
         *,
         once: Write | None,
-        kept: Rows | None,
+        kept: Sequence[Rows],
     ) -> None:
-        """Emit an event, after those that waited for it, and save its call."""
+        """Emit a post's event, after those that waited for it, and save its call."""
         account_sid, ids = arrival.sender.account_sid, arrival.post.ids
         if call.call_sid is not None and call.call_sid != call_sid:
             _logger.warning(
@@ -279,44 +284,61 @@ class Joiner:
         )
         waited = sorted(call.held.values(), key=attrgetter("at_ms"))
         release = self._store.release([held.event_id for held in waited])
-
-        def save_and_release(connection: sqlite3.Connection) -> None:
-            if once is not None:
-                once(connection)
-            save(connection)
-            release(connection)
-
-        events = [released(held, call.sticky, call_sid) for held in waited]
-        if event is not None:
-            events.append(event)
+        waiting = [released(held, call.sticky, call_sid) for held in waited]
         for held in waited:
             self._calls.release(call, held)
-        try:
-            await self._intake.accept(events, save_and_release, rows=kept)
-        except BaseException:
-            # Should it have been written all the same, ids keep it from doubling.
-            call.is_saved = False
-            for held in waited:
-                self._calls.hold(call, held)
-            raise
-        self.counts["below_level" if event is None else "emitted"] += 1
-        self.counts["released"] += len(waited)
 
-    async def _hold(
-        self, call: Call, held: HeldEvent, once: Write | None, kept: Rows | None
+        def ended(error: BaseException | None) -> None:
+            if error is None:
+                self.counts["emitted" if events else "below_level"] += 1
+                self.counts["released"] += len(waited)
+            else:
+                # Should it have been written all the same, ids keep it from doubling.
+                call.is_saved = False
+                for held in waited:
+                    self._calls.hold(call, held)
+            done(error)
+
+        self._submit([*waiting, *events], ended, rows=[save, release, *kept], also=once)
+
+    def _hold(
+        self,
+        call: Call,
+        held: HeldEvent,
+        done: Done,
+        *,
+        once: Write | None,
+        kept: Sequence[Rows],
     ) -> None:
         # In memory before it is on disk, for a post with the SID may come in between;
         # what that writes comes after.
         self._calls.hold(call, held)
         if call.over:
             cut_waits(call, held.due_ms)
+
+        def ended(error: BaseException | None) -> None:
+            if error is None:
+                self.counts["held"] += 1
+            else:
+                self._calls.release(call, held)
+            done(error)
+
+        hold = self._store.hold(held, cut=call.over)
+        self._submit((), ended, rows=[*hold, *kept], also=once)
+
+    def _submit(
+        self,
+        events: Sequence[Event],
+        ended: Done,
+        *,
+        rows: Sequence[Rows],
+        also: Write | None,
+    ) -> None:
+        """Submit what `ended` has to undo where it fails, at once or later."""
         try:
-            hold = self._store.hold(held, cut=call.over)
-            await self._store.write(once, hold, rows=kept)
-        except BaseException:
-            self._calls.release(call, held)
-            raise
-        self.counts["held"] += 1
+            self._intake.submit(events, ended, rows=rows, also=also)
+        except StorageFailed as error:
+            ended(error)
 
     async def _release(self, due: Sequence[tuple[HeldEvent, Call]]) -> None:
         events = [
@@ -327,7 +349,7 @@ class Joiner:
         for held, call in due:
             self._calls.release(call, held)
         try:
-            await self._intake.accept(events, release)
+            await self._intake.accept(events, rows=[release])
         except BaseException:
             for held, call in due:
                 self._calls.hold(call, held)
@@ -336,30 +358,13 @@ class Joiner:
         self.counts["released_unresolved"] += unresolved
         self.counts["released"] += len(due) - unresolved
 
-    async def _recall(self, account_sid: str, ids: CallIds) -> Call:
-        """Return a call that memory does not have: the store's, or a new one.
-
-        A new call's posts come thirty at a time: the first looks, the others wait.
-        """
+    def _call(self, account_sid: str, ids: CallIds) -> Call:
+        """Return a call: the one in memory, the store's, or a new one."""
         key = account_sid, ids.temp_call_sid or ids.call_sid or ""
-        while (first := self._recalling.get(key)) is not None:
-            await first.wait()
-            call = self._calls.get(key)
-            if call is not None:
-                return call
-        found = self._recalling[key] = asyncio.Event()
-        try:
-            return await self._look_up(key, ids)
-        finally:
-            del self._recalling[key]
-            found.set()
-
-    async def _look_up(self, key: tuple[str, str], ids: CallIds) -> Call:
-        account_sid = key[0]
-        saved = await self._store.find_call(*key)
         call = self._calls.get(key)
         if call is not None:
-            return call  # another post of the call was quicker
+            return call
+        saved = self._store.find_call(*key)
         if saved is not None:
             call = Call(
                 call_sid=saved.call_sid, sticky=saved.sticky, seen_ms=saved.seen_ms

@@ -5,7 +5,8 @@ has data; inside an object a text that is not known is `""`. So every event is v
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -62,8 +63,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 NOWHERE = Place()
 
 
-class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """Who sent a post, by the token and the request, as it may be kept."""
+class Sender(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Who sent a post, by the token and the request, as it may be kept.
+
+    Equal to itself only: what is remembered of a sender is found by identity.
+    """
 
     account_sid: str
     client_name: str
@@ -74,7 +78,7 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
 
 def call_event(post: Post, sender: Sender, sticky: Sticky, call_sid: str) -> CallEvent:
     """Return the data of a post's event. `sticky` has been updated with the post."""
-    payload, place = post.payload, sender.place
+    payload = post.payload
     return CallEvent(
         timestamp=iso_ms(post.at_ms),
         call_sid=call_sid,
@@ -90,40 +94,65 @@ def call_event(post: Post, sender: Sender, sticky: Sticky, call_sid: str) -> Cal
             ice_candidate_pair=_candidate_pair(post)
             if post.name == "selected-ice-candidate-pair"
             else UNSET,
-            metadata=SdkMetadata(
-                client_name=sender.client_name,
-                location=place.location,
-                city=place.city,
-                country_code=place.country_code,
-                country_subdivision=place.country_subdivision,
-                ip_address=sender.address,
-                sdk=_sdk(post, sender, sticky),
-            ),
+            metadata=_metadata(post, sender, sticky),
         ),
     )
 
 
-def _sdk(post: Post, sender: Sender, sticky: Sticky) -> Sdk:
+def _metadata(post: Post, sender: Sender, sticky: Sticky) -> SdkMetadata:
     payload = post.payload
-    region = regions.short(text(payload.region) or sticky.region.value)
-    agent = (
-        _native(post.publisher_metadata)
-        if post.publisher.startswith("twilio-voice-")
-        else device.agent(sender.hints)
-    )
-    return Sdk(
-        type=post.publisher,
-        version=text(payload.sdk_version) or sticky.version.value,
-        platform=text(payload.platform) or sticky.platform.value,
-        region=region,
-        selected_region=text(payload.selected_region)
+    told = (
+        post.publisher,
+        text(payload.sdk_version) or sticky.version.value,
+        text(payload.platform) or sticky.platform.value,
+        text(payload.region) or sticky.region.value,
+        text(payload.selected_region)
         or sticky.selected_region.value
         or regions.region_of(sticky.selected_edge.value),
-        browser=agent.browser,
-        os=agent.os,
-        device=agent.device,
-        engine=agent.engine,
-        edge_location=sticky.edge.value or regions.edge_of(region),
+        sticky.edge.value,
+    )
+    if post.publisher.startswith("twilio-voice-"):
+        return _described(sender, _native(post.publisher_metadata), *told)
+    # As it is encoded, which msgspec takes as well: it changes hardly ever in a call.
+    return cast("SdkMetadata", _of_browser(sender, *told))
+
+
+@lru_cache(maxsize=4096)
+def _of_browser(sender: Sender, *told: str) -> msgspec.Raw:
+    described = _described(sender, device.agent(sender.hints), *told)
+    return msgspec.Raw(msgspec.json.encode(described))
+
+
+def _described(  # noqa: PLR0917 (in the order in which they are told)
+    sender: Sender,
+    agent: Agent,
+    publisher: str,
+    version: str,
+    platform: str,
+    raw_region: str,
+    selected_region: str,
+    edge: str,
+) -> SdkMetadata:
+    place, region = sender.place, regions.short(raw_region)
+    return SdkMetadata(
+        client_name=sender.client_name,
+        location=place.location,
+        city=place.city,
+        country_code=place.country_code,
+        country_subdivision=place.country_subdivision,
+        ip_address=sender.address,
+        sdk=Sdk(
+            type=publisher,
+            version=version,
+            platform=platform,
+            region=region,
+            selected_region=selected_region,
+            browser=agent.browser,
+            os=agent.os,
+            device=agent.device,
+            engine=agent.engine,
+            edge_location=edge or regions.edge_of(region),
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -16,7 +16,11 @@ from trunkline.events.envelope import Event
 Write = Callable[[sqlite3.Connection], None]
 
 Rows = tuple[str, Sequence[tuple[Any, ...]]]
-"""A statement, and the rows that it inserts. It fails only where the disk does."""
+"""A statement, and the rows to run it with. It fails only where the disk does."""
+
+
+Done = Callable[[BaseException | None], None]
+"""Hears that something is synced, or why it is not kept. Must be quick."""
 
 
 class Repeated(TrunklineError):
@@ -31,7 +35,7 @@ class Delivery(msgspec.Struct, frozen=True):
     received_ms: int
 
 
-class KeptPost(msgspec.Struct, frozen=True, kw_only=True):
+class KeptPost(NamedTuple):
     """A post as it came, redacted. `event_id` is its event's; None if it has none."""
 
     account_sid: str
@@ -74,11 +78,21 @@ class Intake(Protocol):
     async def accept(
         self,
         events: Sequence[Event],
-        also: Write | None = None,
         *,
-        rows: Rows | None = None,
+        rows: Sequence[Rows] = (),
     ) -> None:
-        """Append events, write `also` and insert `rows`, in one synced transaction."""
+        """Append events and write `rows`, in one synced transaction."""
+        ...
+
+    def submit(
+        self,
+        events: Sequence[Event],
+        done: Done,
+        *,
+        rows: Sequence[Rows] = (),
+        also: Write | None = None,
+    ) -> None:
+        """Do likewise, and write `also`; `done` hears of its end. Raises StorageFailed."""
         ...
 
 
@@ -88,15 +102,15 @@ class Store(Protocol):
     Every method raises StorageFailed where the disk fails.
     """
 
-    async def find_call(self, account_sid: str, call_id: str) -> SavedCall | None:
+    def find_call(self, account_sid: str, call_id: str) -> SavedCall | None:
         """Return the call with that temporary id or SID."""
         ...
 
-    def save_call(self, call: SavedCall) -> Write:
-        """Return the write that inserts or replaces a call."""
+    def save_call(self, call: SavedCall) -> Rows:
+        """Return the row that inserts or replaces a call."""
         ...
 
-    async def write(self, *writes: Write | None, rows: Rows | None = None) -> None:
+    async def write(self, *writes: Write | None) -> None:
         """Do writes in one transaction."""
         ...
 
@@ -120,23 +134,23 @@ class Store(Protocol):
         """Return the write that keeps the roll-up of a post's samples."""
         ...
 
-    def hold(self, held: HeldEvent, *, cut: bool) -> Write:
-        """Return the write that keeps a held event.
+    def hold(self, held: HeldEvent, *, cut: bool) -> Sequence[Rows]:
+        """Return the rows that keep a held event.
 
         `cut` makes its call's others due no later than it.
         """
         ...
 
-    def release(self, event_ids: Sequence[str]) -> Write:
-        """Return the write that drops held events."""
+    def release(self, event_ids: Sequence[str]) -> Rows:
+        """Return the rows that drop held events."""
         ...
 
     async def held_events(self) -> list[HeldEvent]:
         """Return all held events, in the order of their arrival."""
         ...
 
-    def keep_unattached(self, account_sid: str, received_ms: int, body: bytes) -> Write:
-        """Return the write that keeps a post that names no call."""
+    def keep_unattached(self, account_sid: str, received_ms: int, body: bytes) -> Rows:
+        """Return the row that keeps a post that names no call."""
         ...
 
     async def prune(

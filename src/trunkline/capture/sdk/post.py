@@ -4,8 +4,8 @@ SDK versions changed the types of fields, so only what an event cannot be withou
 checked; every other field is taken as it comes, and made sense of by `mapping`.
 """
 
-import math
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NoReturn, TypeGuard
 
 import msgspec
 
@@ -17,6 +17,11 @@ from trunkline.events.times import parse_iso
 MAX_GROUP_CHARACTERS = 128
 MAX_NAME_CHARACTERS = 256
 MAX_SAMPLES = 100
+
+# Of objects and lists in one another; the SDKs' have five at most. What is kept is read
+# again, and how deep a decoder can go depends on who calls it: up to 1,000 levels, less
+# the calls that are open.
+MAX_DEPTH = 500
 
 # `TJS` and a UUID are 39 characters.
 MAX_TEMP_CALL_SID_CHARACTERS = 64
@@ -106,6 +111,7 @@ def parse_event(body: bytes, received_ms: int) -> Post:
     try:
         # The decoder looks at text only where it is wanted: all must be UTF-8.
         raw = _decode_event(str(body, "utf-8"))
+        _check_depth(body)
     except (ValueError, RecursionError):
         _refuse(body, {"payload": (dict,)})
     payload = raw.payload
@@ -126,6 +132,7 @@ def parse_metrics(body: bytes) -> MetricsPost:
     """Return the metrics post in a body. Raises Refused 70001, naming the field."""
     try:
         payload = _decode_metrics(str(body, "utf-8")).payload
+        _check_depth(body)
     except (ValueError, RecursionError):
         _refuse(body, {"payload": (dict, list)})
     given = payload if isinstance(payload, list) else [payload]
@@ -139,16 +146,26 @@ def parse_metrics(body: bytes) -> MetricsPost:
 
 def call_ids(call_sid: object, temp_call_sid: object) -> CallIds:
     """Return the ids of a call, without what is none."""
-    if isinstance(call_sid, str) and call_sid.startswith("TJ"):
+    return _call_ids(
+        call_sid if _may_be_id(call_sid) else None,
+        temp_call_sid if _may_be_id(temp_call_sid) else None,
+    )
+
+
+def _may_be_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= MAX_TEMP_CALL_SID_CHARACTERS
+
+
+# Some thirty posts in a row have the same.
+@lru_cache(maxsize=4096)
+def _call_ids(call_sid: str | None, temp_call_sid: str | None) -> CallIds:
+    if call_sid is not None and call_sid.startswith("TJ"):
         call_sid, temp_call_sid = None, temp_call_sid or call_sid
     return CallIds(
-        canonical(call_sid)
-        if isinstance(call_sid, str) and is_sid(call_sid, "CA")
-        else None,
+        canonical(call_sid) if call_sid and is_sid(call_sid, "CA") else None,
         temp_call_sid
-        if isinstance(temp_call_sid, str)
+        if temp_call_sid
         and temp_call_sid.startswith("TJ")
-        and len(temp_call_sid) <= MAX_TEMP_CALL_SID_CHARACTERS
         and temp_call_sid.isascii()
         and temp_call_sid.isprintable()
         else None,
@@ -166,21 +183,25 @@ def text(value: object, limit: int = 256) -> str:
 
 def number(value: object) -> int | float | None:
     """Return a number, or the number that a text says; `None` if it is neither."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
+    if isinstance(value, str):
+        value = _said(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return value if abs(value) <= _LARGEST else None
-    if isinstance(value, str) and len(value) <= 32:  # noqa: PLR2004 (longer are none)
-        try:
-            return int(value)
-        except ValueError:
-            pass
-        try:
-            real = float(value)
-        except ValueError:
-            return None
-        return real if math.isfinite(real) else None
     return None
+
+
+def _said(told: str) -> int | float | None:
+    """Return the number that a text says, written as JSON or nearly so."""
+    if len(told) > 32 or not told.isascii() or "_" in told:  # noqa: PLR2004 (none is longer)
+        return None
+    try:
+        return int(told)
+    except ValueError:
+        pass
+    try:
+        return float(told)
+    except ValueError:
+        return None
 
 
 def client_time(timestamp: object, timestamp_ms: object, received_ms: int) -> int:
@@ -196,6 +217,24 @@ def client_time(timestamp: object, timestamp_ms: object, received_ms: int) -> in
     return received_ms
 
 
+def _check_depth(body: bytes) -> None:
+    """Raise RecursionError where a body is nested more than `MAX_DEPTH` levels."""
+    # As good as always: there are not as many levels as that, nor could there be.
+    if len(body) <= 2 * MAX_DEPTH or body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    level = [msgspec.json.decode(body)]
+    for _ in range(MAX_DEPTH):
+        level = [
+            member
+            for value in level
+            for member in (value.values() if isinstance(value, dict) else value)
+            if isinstance(member, dict | list)
+        ]
+        if not level:
+            return
+    raise RecursionError
+
+
 def _refuse(body: bytes, kinds: dict[str, tuple[type, ...]]) -> NoReturn:
     """Say what is wrong with a body that could not be read."""
     raise Refused(
@@ -206,6 +245,7 @@ def _refuse(body: bytes, kinds: dict[str, tuple[type, ...]]) -> NoReturn:
 def _complaint(body: bytes, kinds: dict[str, tuple[type, ...]]) -> str:
     try:
         document = msgspec.json.decode(str(body, "utf-8"))
+        _check_depth(body)
     except UnicodeDecodeError:
         return "the body is not UTF-8"
     except RecursionError:

@@ -8,8 +8,7 @@ import binascii
 import hashlib
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard
 from urllib.parse import parse_qs
 
 import jwt
@@ -55,8 +54,7 @@ class Directory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(NamedTuple):
     """Who posts: the account, and the identity of the client."""
 
     account_sid: str

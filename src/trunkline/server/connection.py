@@ -1,0 +1,247 @@
+"""A connection of the listener: uvicorn's own, with a short way for Voice SDK posts.
+
+A post whose head and body are here is handed to the gateway as it is: no task, no
+ASGI messages, one write for its answer. That is a third of what a request costs else.
+Whatever the gateway does not take at once, and every other request, goes the way of
+all ASGI servers; so do requests in a pipeline behind another.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from http import HTTPStatus
+from typing import Any, Protocol, cast
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from trunkline.capture.sdk.http import Answer
+
+
+# Bodies up to this many bytes wait here for their end; uvicorn reads longer ones.
+MAX_BODY_BYTES = 65_536
+
+_logger = structlog.get_logger("server")
+
+
+class Door(Protocol):
+    """Who takes posts at once."""
+
+    def take_at_once(
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        peer: str,
+        body: bytes,
+        tell: Callable[[Answer], None],
+    ) -> bool:
+        """Take a post and call `tell` later, or return False and have done nothing."""
+        ...
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection. `paths` are those of which `door` may take posts."""
+
+    def __init__(
+        self, *arguments: Any, door: Door, paths: Collection[bytes], **more: Any
+    ) -> None:
+        super().__init__(*arguments, **more)
+        self._door = door
+        self._paths = paths
+        self._peer = ""
+        self._turn = _Turn(self)
+        # A post for the door of which the head is here, and what of its body is.
+        self._gathered: list[bytes] | None = None
+        self._looked_at = False
+        # Whether the last request was the door's: then no timer runs until the next.
+        self._is_at_rest = False
+        # The answer written last, as it was written: nearly all are the same.
+        self._written: tuple[Answer, Any, bytes] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self._peer = self.client[0] if self.client else ""
+
+    def look(self) -> None:
+        """See to a client that stops half-way, or does not come again; now and then.
+
+        A post whose body does not come is uvicorn's, which has a limit for that.
+        """
+        if self._gathered is not None:
+            if self._looked_at:
+                self._go_the_usual_way()
+            self._looked_at = True
+        elif self._is_at_rest:
+            # Here and not after each post: a timer costs as much as parsing its head.
+            self._is_at_rest = False
+            self._arm_keep_alive()
+
+    def _arm_keep_alive(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    # --- what the parser calls -------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Note a new request; most of what uvicorn prepares is not for the door."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._is_at_rest = False
+
+    def on_headers_complete(self) -> None:
+        """Keep a post for the door back until it is whole."""
+        if self._is_for_the_door():
+            self._gathered, self._looked_at = [], False
+        else:
+            self._begin_the_usual_way()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        if self._gathered is None:
+            super().on_body(body)
+        else:
+            self._gathered.append(body)
+
+    def on_message_complete(self) -> None:
+        """Hand a whole post to the door."""
+        pieces = self._gathered
+        if pieces is None:
+            super().on_message_complete()
+            return
+        turn = self._turn
+        turn.begin()
+        self.cycle = turn  # type: ignore[assignment]
+        try:
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            taken = self._door.take_at_once(self.headers, self._peer, body, turn.answer)
+        except Exception:  # the usual way tells the client, where it fails as well
+            _logger.exception("server.door_failed")
+            taken = False
+        if taken:
+            self._gathered = None
+            return
+        turn.response_complete = True
+        self._go_the_usual_way()
+        super().on_message_complete()
+
+    def _is_for_the_door(self) -> bool:
+        if (
+            self.url not in self._paths
+            and self.url.partition(b"?")[0] not in self._paths
+        ):
+            return False
+        parser, before = self.parser, cast("_Turn | None", self.cycle)
+        return (
+            (before is None or before.response_complete)
+            and parser.get_method() == b"POST"
+            and not self.expect_100_continue
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+            and not self._is_crowded()
+            and 0 < self._content_length() <= MAX_BODY_BYTES
+        )
+
+    def _content_length(self) -> int:
+        for name, value in self.headers:
+            if name == b"content-length":
+                # The parser has seen to it that it is a number of some twenty digits.
+                return int(value)
+        return 0
+
+    def _is_crowded(self) -> bool:
+        limit = self.limit_concurrency
+        return limit is not None and len(self.connections) >= limit
+
+    def _begin_the_usual_way(self) -> None:
+        url, headers = self.url, self.headers
+        expects = self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
+
+    def _go_the_usual_way(self) -> None:
+        """Leave a post to uvicorn, with what has come of it."""
+        gathered, self._gathered = self._gathered or (), None
+        self._begin_the_usual_way()
+        for piece in gathered:
+            super().on_body(piece)
+
+    # --- what the door tells ---------------------------------------------------------
+
+    def write_answer(self, answer: Answer, *, keep_alive: bool) -> None:
+        """Write a whole answer, and be ready for the next request."""
+        if self.transport.is_closing():
+            return
+        # uvicorn makes a new list of these headers each second: Date is among them.
+        common, written = self.server_state.default_headers, self._written
+        if (
+            not keep_alive
+            or written is None
+            or written[0] is not answer
+            or written[1] is not common
+        ):
+            wire, keep_alive = _wire(answer, common, keep_alive=keep_alive)
+            written = (answer, common, wire)
+            self._written = written if keep_alive else None
+        self.transport.write(written[2])
+        if not keep_alive:
+            self.transport.close()
+        elif self.pipeline:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self._is_at_rest = True
+
+
+class _Turn:
+    """A post at the door, in the words in which uvicorn speaks of a request."""
+
+    __slots__ = (
+        "_connection", "body", "disconnected", "keep_alive", "message_event",
+        "more_body", "response_complete",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.body = bytearray()
+        self.disconnected = False
+        self.message_event = _NOBODY_WAITS
+        self.more_body = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin: a connection has one post at the door at a time."""
+        self.keep_alive = True
+        self.response_complete = False
+
+    def answer(self, answer: Answer) -> None:
+        """Answer, unless the client has gone."""
+        self.response_complete = True
+        if not self.disconnected:
+            self._connection.write_answer(answer, keep_alive=self.keep_alive)
+
+
+class _NobodyWaits:
+    """Stands for the event by which uvicorn wakes the task of a request."""
+
+    def set(self) -> None:
+        """Wake nobody."""
+
+
+_NOBODY_WAITS = _NobodyWaits()
+
+
+def _wire(
+    answer: Answer, common: Sequence[tuple[bytes, bytes]], *, keep_alive: bool
+) -> tuple[bytes, bool]:
+    """Return an answer as it is written, and whether another may follow."""
+    headers = [*common, *answer.headers]
+    if (b"connection", b"close") in headers:
+        keep_alive = False
+    elif not keep_alive:
+        headers.append((b"connection", b"close"))
+    phrase = HTTPStatus(answer.status).phrase
+    lines = [f"HTTP/1.1 {answer.status} {phrase}\r\n".encode()]
+    lines += [b"%b: %b\r\n" % header for header in headers]
+    return b"".join((*lines, b"\r\n", answer.body)), keep_alive
