@@ -20,7 +20,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from trunkline.delivery.decide import Bury, Settle
+from trunkline.delivery.decide import SETTLE, Bury
 from trunkline.delivery.records import Attempt
 from trunkline.log.records import DeadLetter, Entry
 
@@ -119,22 +119,22 @@ class Metrics:
         self._groups.observe(jobs)
         self._commits.observe(seconds)
 
-    def attempted(self, attempt: Attempt) -> None:
-        """Count an attempt, and how long its event took if it arrived."""
-        answer = attempt.answer
-        if answer is None:
-            return  # none was made
-        sink_type = self._sink_type(attempt.sink_sid)
-        decision = attempt.decision
-        if isinstance(decision, Settle):
-            delivered = self._delivered.get(sink_type)
-            if delivered is None:
-                delivered = self._delivered[sink_type] = _Histogram(LATENCY_BUCKETS)
-            ended_ms = attempt.started_ms + attempt.duration_ms
-            delivered.observe((ended_ms - attempt.accepted_ms) / 1000)
-        else:
-            outcome = "dead" if isinstance(decision, Bury) else "retry"
-            self._failed[sink_type, outcome, answer.code or 0] += 1
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Count attempts at one sink, and how long the events took that arrived."""
+        sink_type = self._sink_type(attempts[0].sink_sid)
+        delivered = self._delivered.get(sink_type)
+        for attempt in attempts:
+            answer, decision = attempt.answer, attempt.decision
+            if answer is None:
+                continue  # none was made
+            if decision is SETTLE:
+                if delivered is None:
+                    delivered = self._delivered[sink_type] = _Histogram(LATENCY_BUCKETS)
+                ended_ms = attempt.started_ms + attempt.duration_ms
+                delivered.observe((ended_ms - attempt.accepted_ms) / 1000)
+            else:
+                outcome = "dead" if isinstance(decision, Bury) else "retry"
+                self._failed[sink_type, outcome, answer.code or 0] += 1
 
     def buried(self, letter: DeadLetter) -> None:
         """Count a dead letter."""

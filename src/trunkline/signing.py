@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterable, Iterator
 
 
@@ -30,6 +31,28 @@ def sign_form(url: str, fields: Iterable[tuple[str, str]], auth_token: str) -> s
 def body_hash(body: bytes) -> str:
     """Return what the query parameter `bodySHA256` carries: lower-case hex SHA-256."""
     return hashlib.sha256(body).hexdigest()
+
+
+class UrlSigner:
+    """Signs URLs that begin alike: key and beginning are hashed once (RFC 2104)."""
+
+    def __init__(self, beginning: str, auth_token: str) -> None:
+        sha1 = hashlib.sha1
+        key = auth_token.encode()
+        block = sha1(usedforsecurity=False).block_size
+        if len(key) > block:
+            key = sha1(key, usedforsecurity=False).digest()
+        key = key.ljust(block, b"\0")
+        self._inner = sha1(bytes(byte ^ 0x36 for byte in key), usedforsecurity=False)
+        self._inner.update(beginning.encode())
+        self._outer = sha1(bytes(byte ^ 0x5C for byte in key), usedforsecurity=False)
+
+    def sign(self, rest: bytes) -> bytes:
+        """Return the signature of the URL that goes on with `rest`."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(rest)
+        outer.update(inner.digest())
+        return b2a_base64(outer.digest(), newline=False)
 
 
 def is_signed(url: str, signature: str, auth_token: str) -> bool:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from starlette.datastructures import MultiDict
 from twilio.request_validator import RequestValidator
 
-from trunkline.signing import body_hash, is_hash, is_signed, sign_form, sign_url
+from trunkline.signing import (
+    UrlSigner,
+    body_hash,
+    is_hash,
+    is_signed,
+    sign_form,
+    sign_url,
+)
 
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -224,3 +231,13 @@ def test_a_repeated_field_is_signed_with_each_of_its_values() -> None:
     fields = [("b", "2"), ("a", ""), ("b", "10"), ("B", "x")]
 
     assert sign_form(url, fields, TOKEN) == sign_url(url + "Bxab10b2", TOKEN)
+
+
+@given(st.text(max_size=150), st.text(max_size=100), st.binary(max_size=100))
+def test_urls_that_begin_alike_are_signed_like_any_other(
+    token: str, beginning: str, rest: bytes
+) -> None:
+    url = beginning + rest.hex()
+    signer = UrlSigner(beginning, token)
+    assert signer.sign(rest.hex().encode()).decode() == sign_url(url, token)
+    assert signer.sign(rest.hex().encode()).decode() == sign_url(url, token)

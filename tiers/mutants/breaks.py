@@ -69,14 +69,14 @@ BREAKS = (
     ),
     Break(
         "forget the exception of a failed attempt",
-        "delivery/attempts.py",
+        "delivery/keeping.py",
         "        await self._keep(lambda: self._log.hold([exception]))\n",
         "",
         ("sweep", "delivery"),
     ),
     Break(
         "forget the dead letter",
-        "delivery/attempts.py",
+        "delivery/keeping.py",
         "        await self._keep(lambda: self._log.bury([letter]))\n",
         "",
         ("sweep", "delivery"),

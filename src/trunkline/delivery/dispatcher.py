@@ -4,6 +4,7 @@ An appended event is matched once, by dictionary, and offered to the lanes of th
 sinks that want it: the cost grows with those sinks, not with all.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -133,6 +134,15 @@ class Dispatcher:
         for sink_sid, lane in list(self._lanes.items()):
             await lane.start_at(self._first_bookmark(sink_sid))
         self._keeper = self._means.tasks.create_task(self._keep_bookmarks())
+        self._guard = self._means.tasks.create_task(self._end_with_the_others())
+
+    async def _end_with_the_others(self) -> None:
+        """Should all tasks be cancelled, end what is under way without one, too."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for lane in self._lanes.values():
+                lane.abandon()
 
     def _first_bookmark(self, sink_sid: str) -> int:
         """Return a stored bookmark; without one, where the first route begins."""
@@ -155,6 +165,7 @@ class Dispatcher:
         ]
         for stopped in stops:
             await stopped
+        self._guard.cancel()
         await self.store_bookmarks(every=True)
 
     async def _keep_bookmarks(self) -> None:

@@ -17,6 +17,7 @@ import structlog
 
 from trunkline.delivery.attempts import Attempts
 from trunkline.delivery.decide import Decision
+from trunkline.delivery.keeping import Keeping
 from trunkline.delivery.means import Means
 from trunkline.delivery.ordering import CallOrder, Turn
 from trunkline.delivery.pacing import Pacing
@@ -24,6 +25,7 @@ from trunkline.delivery.ports import Sender
 from trunkline.delivery.records import Delivery, Done
 from trunkline.delivery.retries import Retries
 from trunkline.delivery.settlement import Settlement
+from trunkline.delivery.telling import Telling
 from trunkline.errors import StorageFailed
 from trunkline.events import catalogue, envelope
 from trunkline.log.records import DeliveryException, Entry
@@ -67,16 +69,25 @@ class Lane:
         self._to_wait: list[Delivery] = []
         self._settlement = Settlement()
         self._room = min(means.queue_limit or QUEUE_LIMIT, QUEUE_LIMIT)
-        self._attempts = Attempts(
+        self._telling = Telling(sink, means)
+        self._keeping = Keeping(
             sink,
-            sender=sender,
             means=means,
-            pacing=self._pacing,
             order=self._order,
-            is_void=self._is_void,
+            telling=self._telling,
+            expired_code=sender.expired_code,
             give_back=self._give_back,
             take_back=self._take_back,
             watch=self._watch,
+        )
+        self._attempts = Attempts(
+            sink.sid,
+            sender=sender,
+            means=means,
+            pacing=self._pacing,
+            keeping=self._keeping,
+            is_void=self._is_void,
+            ended=self._wake,
         )
         self._retries = Retries(
             sink.sid,
@@ -85,9 +96,8 @@ class Lane:
             take=self._take_up_due,
             start=self._start_helper,
         )
-        self._working = 0
-        self._workers: set[asyncio.Task[None]] = set()
         self._helpers: set[asyncio.Task[None]] = set()
+        self._about_to_wake = False
         self._timer_set = False
         self._stopping = False
         # While live, what is appended is offered; else it is read after `_read_to`.
@@ -122,7 +132,8 @@ class Lane:
     def set_policy(self, policy: DeliveryPolicy) -> None:
         """Deliver by this policy from now on. `ordered` must be as it was."""
         assert policy.ordered == self.policy.ordered, "takes a new lane"
-        self.policy = self._pacing.policy = policy
+        self.policy = policy
+        self._pacing.follow(policy)
         self._wake()
 
     def start_at_head(self) -> None:
@@ -143,11 +154,14 @@ class Lane:
         self._stopping = True
         for task in self._helpers:
             task.cancel()
-        if self._workers and seconds > 0:
-            await asyncio.wait(set(self._workers), timeout=seconds)
-        for task in self._workers:
-            task.cancel()
+        await self._attempts.stop(seconds)
+        self._telling.tell()
         await self.sender.close()
+
+    def abandon(self) -> None:
+        """End at once, as tasks do that are cancelled."""
+        self._stopping = True
+        self._attempts.abandon()
 
     # --- what comes in -----------------------------------------------------------
 
@@ -160,7 +174,7 @@ class Lane:
             self._read_to = entry.position - 1
             return
         self._take_up(entry, version)
-        self._wake()
+        self._wake_soon()
 
     @property
     def retry_window_ms(self) -> int:
@@ -178,7 +192,7 @@ class Lane:
         """Take an event that a replay wants sent again."""
         deadline_ms = self._clock.now_ms() + self.retry_window_ms
         self._replayed.append(self._delivery(entry, deadline_ms, done))
-        self._wake()
+        self._wake_soon()
 
     def drop_replay(self, done: Done) -> list[int]:
         """Let go of what a replay has queued; return the positions of that."""
@@ -198,7 +212,7 @@ class Lane:
     def _take_up_due(self, exception: DeliveryException, entry: Entry) -> None:
         deadline_ms, done = exception.deadline_ms, self._retries.decided
         self._due.append(self._delivery(entry, deadline_ms, done, exception=exception))
-        self._wake()
+        self._wake_soon()
 
     def _delivery(
         self,
@@ -226,14 +240,12 @@ class Lane:
         """Return the schema version in which the sink gets an event, None if not."""
         if entry.event.type == catalogue.TEST_EVENT_TYPE:
             return None if self._is_void(entry) else 1
-        return max(
-            (
-                route.version
-                for route in self._means.routes.of_sink(self.sink_sid)
-                if route.type == entry.event.type and route.counts(entry.position)
-            ),
-            default=None,
-        )
+        versions = [
+            route.version
+            for route in self._means.routes.of_sink(self.sink_sid)
+            if route.type == entry.event.type and route.counts(entry.position)
+        ]
+        return max(versions) if versions else None
 
     def _is_void(self, entry: Entry) -> bool:
         """Tell whether an event is a test that a newer one has replaced."""
@@ -274,7 +286,7 @@ class Lane:
         too_many = await self._too_many(types, entries, len(wanted), upto)
         for entry, version in wanted[:too_many]:
             self._settlement.take(entry.position)
-            await self._attempts.drop(
+            await self._keeping.drop(
                 self._delivery(entry, entry.accepted_ms, self._settle, version)
             )
         for entry, version in wanted[too_many:]:
@@ -304,24 +316,35 @@ class Lane:
 
     # --- what goes out -----------------------------------------------------------
 
+    def _wake_soon(self) -> None:
+        """Wake once for all that comes in this turn of the event loop."""
+        if not self._about_to_wake:
+            self._about_to_wake = True
+            asyncio.get_running_loop().call_soon(self._wake)
+
     def _wake(self) -> None:
-        """Have as many workers as there is work for, and as the pace allows."""
+        """Begin as many attempts as there is work for, and as the pace allows."""
+        self._about_to_wake = False
         if self._stopping:
             return
         if not self._live and not self._catching_up and self._has_room():
             self._catching_up = True
             self._start_helper(self._catch_up())
-        wanted = min(self._pacing.at_a_time, self._waiting)
-        if self._working < wanted and (pause_ms := self._pause_ms()):
-            self._wake_in(pause_ms)
-            return
-        while self._working < wanted:
-            self._working += 1
-            self._start(self._work(), self._workers)
+        pacing, under_way = self._pacing, self._attempts.under_way
+        while len(under_way) < pacing.at_a_time and self._waiting:
+            if pacing.held and (pause_ms := pacing.wait_ms(self._clock.now_ms())):
+                self._wake_in(pause_ms)
+                return
+            deliveries = self._next()
+            if self._to_wait:
+                to_wait, self._to_wait = self._to_wait, []
+                self._attempts.wait(self._keeping.put_to_wait(to_wait))
+            if deliveries:
+                self._attempts.begin(deliveries)
 
     @property
-    def _waiting(self) -> int:
-        return len(self._fresh) + len(self._due) + len(self._replayed)
+    def _waiting(self) -> bool:
+        return bool(self._fresh or self._due or self._replayed)
 
     def _give_back(self, parked: Iterable[Delivery]) -> None:
         """Put deliveries that were parked where they were, first in their queues."""
@@ -339,9 +362,6 @@ class Lane:
     def _watch(self) -> None:
         self._retries.watch()
 
-    def _pause_ms(self) -> int:
-        return self._pacing.wait_ms(self._clock.now_ms()) if self._pacing.held else 0
-
     def _wake_in(self, pause_ms: int) -> None:
         async def wait() -> None:
             await self._clock.sleep(pause_ms / 1000)
@@ -356,46 +376,25 @@ class Lane:
         if self._stopping:
             work.close()  # nobody would end it
         else:
-            self._start(work, self._helpers)
-
-    def _start(self, work: Work, among: set[asyncio.Task[None]]) -> None:
-        task = self._means.tasks.create_task(work)
-        among.add(task)
-        task.add_done_callback(among.discard)
-
-    async def _work(self) -> None:
-        """Deliver until the queues are empty, or the pace says to pause."""
-        try:
-            while not self._stopping and self._waiting and self._may_go_on():
-                deliveries = self._next()
-                if self._to_wait:
-                    to_wait, self._to_wait = self._to_wait, []
-                    await self._attempts.let_wait(to_wait)
-                if deliveries:
-                    await self._attempts.make(deliveries)
-                if not self._live or self._working < self._pacing.at_a_time:
-                    self._wake()
-        finally:
-            # Counted down here, not when the task is reaped: what comes in between
-            # would find no worker.
-            self._working -= 1
-        self._wake()
-
-    def _may_go_on(self) -> bool:
-        return not self._pacing.held or (
-            self._working <= self._pacing.at_a_time and not self._pause_ms()
-        )
+            task = self._means.tasks.create_task(work)
+            self._helpers.add(task)
+            task.add_done_callback(self._helpers.discard)
 
     def _next(self) -> list[Delivery]:
-        """Take what goes together in one attempt, from the queue whose turn it is."""
-        for _ in range(len(self._queues)):
-            queue = self._queues[0]
-            self._queues.rotate(-1)
-            if queue:
-                return self._take_from(queue)
-        return []
+        """Take what goes together in one attempt, from the queue whose turn it is.
+
+        One of them has something.
+        """
+        queues = self._queues
+        while not queues[0]:
+            queues.rotate(-1)
+        queue = queues[0]
+        queues.rotate(-1)
+        return self._take_from(queue)
 
     def _take_from(self, queue: deque[Delivery]) -> list[Delivery]:
+        if self._order is None and self.sender.max_events == 1:
+            return [queue.popleft()]
         taken: list[Delivery] = []
         size = len("[]")
         while queue and len(taken) < self.sender.max_events:

@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from trunkline.clock import Clock
-from trunkline.delivery.decide import Bury
+from trunkline.delivery.decide import SETTLE, Bury
 from trunkline.delivery.notices import Failure, Notice, Notices
 from trunkline.delivery.records import Attempt
 from trunkline.errors import StorageFailed
@@ -41,11 +41,16 @@ class Noticing:
         self._store = store
         self._clock = clock
         self._notices = Notices()
-        self._waiting: deque[Notice] = deque(maxlen=WAITING_LIMIT)
+        self._waiting = _list()
         self._news = asyncio.Event()
 
-    def attempted(self, attempt: Attempt) -> None:
-        """Count an attempt that failed."""
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Count the attempts that failed."""
+        for attempt in attempts:
+            if attempt.decision is not SETTLE:
+                self._count(attempt)
+
+    def _count(self, attempt: Attempt) -> None:
         decision, answer = attempt.decision, attempt.answer
         if isinstance(decision, Bury):
             code, message = decision.code, decision.reason
@@ -103,15 +108,16 @@ class Noticing:
     async def write_down(self) -> None:
         """Keep what has been told; what the disk refuses waits for the next time."""
         while self._waiting:
-            notices = list(self._waiting)
+            # Out of the list first: whoever is cancelled while they are written must
+            # not leave them there to be written again.
+            notices, self._waiting = self._waiting, _list()
             try:
-                await self._store.add(notices)
+                await self._store.add(list(notices))
             except StorageFailed as error:
+                notices.extend(self._waiting)
+                self._waiting = notices
                 _logger.error("notices.not_stored", error=str(error))
                 return
-            for notice in notices:
-                if self._waiting and self._waiting[0] is notice:
-                    self._waiting.popleft()
 
     def _tell(self, notices: Sequence[Notice]) -> None:
         for notice in notices:
@@ -119,6 +125,10 @@ class Noticing:
             tell("delivery.notice", **shown(notice))
             self._waiting.append(notice)
             self._news.set()
+
+
+def _list() -> deque[Notice]:
+    return deque(maxlen=WAITING_LIMIT)
 
 
 def shown(notice: Notice) -> dict[str, object]:

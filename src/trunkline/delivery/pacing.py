@@ -19,29 +19,30 @@ LONGEST_PAUSE_MS = 30_000
 
 
 class Pacing:
-    """The pace of one sink."""
+    """The pace of one sink.
+
+    `down` tells whether the sink is taken to be down, `at_a_time` how many attempts may
+    be under way, `held` whether anything else holds it back. They are asked at every
+    event, and change seldom.
+    """
 
     def __init__(self, policy: DeliveryPolicy) -> None:
-        self.policy = policy
         self._failed: set[int] = set()
         self._failed_probes = 0
         self._probe_at_ms = 0
         self._starts: deque[int] = deque()
+        self.down = False
+        self.follow(policy)
 
-    @property
-    def down(self) -> bool:
-        """Whether the sink is taken to be down."""
-        return len(self._failed) >= EVENTS_TO_BE_DOWN
+    def follow(self, policy: DeliveryPolicy) -> None:
+        """Go by this policy from now on."""
+        self.policy = policy
+        self._look()
 
-    @property
-    def held(self) -> bool:
-        """Whether anything but the number of attempts holds the sink back."""
-        return self.down or self.policy.per_second > 0
-
-    @property
-    def at_a_time(self) -> int:
-        """How many attempts may be under way at a time."""
-        return 1 if self.down else self.policy.concurrency
+    def _look(self) -> None:
+        self.down = len(self._failed) >= EVENTS_TO_BE_DOWN
+        self.held = self.down or self.policy.per_second > 0
+        self.at_a_time = 1 if self.down else self.policy.concurrency
 
     def wait_ms(self, now_ms: int) -> int:
         """Return how long no attempt may start; 0 where one may start now."""
@@ -63,6 +64,7 @@ class Pacing:
         if self._failed:
             self._failed.clear()
             self._failed_probes = 0
+            self._look()
 
     def failed(self, position: int, now_ms: int, spread: float) -> None:
         """Note that an attempt failed, and will be followed by another.
@@ -73,6 +75,7 @@ class Pacing:
             self._failed_probes += 1
         else:
             self._failed.add(position)
+            self._look()
         if self.down:
             ceiling = min(
                 LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(self._failed_probes, 8)

@@ -1,7 +1,7 @@
 """What delivery needs of the log and of a sink's client."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from trunkline.delivery.records import Attempt
 from trunkline.log.records import DeadLetter, DeliveryException, Entry
@@ -94,11 +94,34 @@ class Sender(Protocol):
         ...
 
 
+class Work(Protocol):
+    """What is under way: a request, a task."""
+
+    def cancel(self) -> object:
+        """Give up, and tell nobody."""
+        ...
+
+
+@runtime_checkable
+class DirectSender(Sender, Protocol):
+    """A sink's client that can often send without waiting for anything first."""
+
+    def begin(
+        self, bodies: Sequence[bytes], hear: Callable[[Answer | None], None]
+    ) -> Work | None:
+        """Send rendered events together now; return None if that cannot be.
+
+        `hear` is told the answer that they share; None where they were not sent after
+        all, and `send` has to do it.
+        """
+        ...
+
+
 class Observer(Protocol):
     """Hears of deliveries as they go; must be quick and never raise."""
 
-    def attempted(self, attempt: Attempt) -> None:
-        """Hear of an attempt, or of a burial without one."""
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Hear of attempts at one sink's deliveries, and of burials without one."""
         ...
 
     def buried(self, letter: DeadLetter) -> None:

@@ -1,8 +1,9 @@
 """When deliveries were settled lately: a settled delivery has no row that could say."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
-from trunkline.delivery.decide import Settle
+from trunkline.delivery.decide import SETTLE
 from trunkline.delivery.records import Attempt
 from trunkline.log.records import DeadLetter
 
@@ -18,13 +19,14 @@ class Recent:
         self._limit = limit
         self._settled: OrderedDict[tuple[str, int], int] = OrderedDict()
 
-    def attempted(self, attempt: Attempt) -> None:
-        """Remember a delivery that arrived, and forget the oldest."""
-        if isinstance(attempt.decision, Settle) and attempt.answer is not None:
-            key = attempt.sink_sid, attempt.position
-            self._settled[key] = attempt.started_ms + attempt.duration_ms
-            if len(self._settled) > self._limit:
-                self._settled.popitem(last=False)
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Remember deliveries that arrived, and forget the oldest."""
+        for attempt in attempts:
+            if attempt.decision is SETTLE and attempt.answer is not None:
+                key = attempt.sink_sid, attempt.position
+                self._settled[key] = attempt.started_ms + attempt.duration_ms
+        while len(self._settled) > self._limit:
+            self._settled.popitem(last=False)
 
     def buried(self, letter: DeadLetter) -> None:
         """Do nothing: a dead letter is on disk."""

@@ -1,7 +1,8 @@
 """A delivery, its attempt, and the rows that failures make. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from trunkline.delivery.decide import Bury, Decision
 from trunkline.events.envelope import Event
@@ -13,8 +14,8 @@ Done = Callable[[int, Decision], None]
 """Hears of a position and what was decided there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+# Structs, these two: they are made for every event, which a dataclass takes its time for.
+class Delivery(msgspec.Struct, frozen=True, eq=False):
     """One event owed to one sink, with the exception it failed with before, if any.
 
     `body` is the rendered CloudEvent; `deadline_ms` is when it is given up; `done`
@@ -44,8 +45,7 @@ class Delivery:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What observers are told of an attempt. `answer` is None where none was made."""
 
     sink_sid: str

@@ -16,9 +16,10 @@ class Settlement:
 
     def settle(self, position: int) -> None:
         """Note that nothing is owed there any more."""
-        self._settled.add(position)
-        while self._taken and self._taken[0] in self._settled:
-            self._settled.remove(self._taken.popleft())
+        taken, settled = self._taken, self._settled
+        settled.add(position)
+        while taken and taken[0] in settled:
+            settled.remove(taken.popleft())
 
     def settled_up_to(self, read_to: int) -> int:
         """Return the bookmark, where everything up to `read_to` has been taken up."""

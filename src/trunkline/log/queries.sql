@@ -13,14 +13,16 @@ ON CONFLICT (id) DO NOTHING;
 -- position_of: The position of the event with this id, if it is this account's and source's.
 SELECT position FROM event WHERE id = ? AND account_sid = ? AND source = ?;
 
--- read: Events of one account in a range of positions, oldest first.
-SELECT position, accepted_ms,
-       id, account_sid, type, source, time, call_sid, data
-FROM event
-WHERE account_sid = :account_sid AND position > :after AND position <= :upto
-  AND type IN (SELECT value FROM json_each(:types))
-ORDER BY position
-LIMIT :limit;
+-- read: Events of one account in a range of positions, oldest first, all in one row.
+SELECT json_group_array(json_array(
+         position, accepted_ms, id, account_sid, type, source, time, call_sid)),
+       CAST(group_concat(data, char(30)) AS BLOB)
+FROM (
+  SELECT * FROM event
+  WHERE account_sid = :account_sid AND position > :after AND position <= :upto
+    AND type IN (SELECT value FROM json_each(:types))
+  ORDER BY position
+  LIMIT :limit);
 
 -- count: How many events of one account and these types a range of positions has.
 SELECT count(*) FROM event

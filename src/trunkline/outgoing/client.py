@@ -2,6 +2,9 @@
 
 It connects to vetted addresses only, verifies certificates always, follows no
 redirects, decodes no compression, and bounds everything an answer can have.
+
+There are two ways in: `send` waits for a place and for a connection, `send_at_once` has
+no use for either, and costs no task.
 """
 
 import asyncio
@@ -9,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from trunkline.outgoing.connection import Connection, Stale
+from trunkline.outgoing.connection import Connection, Hear, Result, Stale
 from trunkline.outgoing.dialing import Dialer
 from trunkline.outgoing.messages import (
     Reason,
@@ -22,10 +25,11 @@ from trunkline.outgoing.names import Names, Resolve, system_resolve
 from trunkline.outgoing.pool import Key, Pool
 from trunkline.outgoing.proxy import Proxy
 from trunkline.outgoing.tls import Trust
+from trunkline.outgoing.urls import Origin
 from trunkline.settings import Network
 
 
-__all__ = ["Client", "Reason", "Request", "Response", "SendFailed"]
+__all__ = ["Client", "Exchange", "Reason", "Request", "Response", "SendFailed", "Stale"]
 
 
 class Client:
@@ -57,6 +61,9 @@ class Client:
         self._max_connections = max_connections
         self._max_age = max_age
         self._under_way = 0
+        # Whose answer is being told of: what is sent at once then goes out on its
+        # connection, which spares that a rest.
+        self._in_hand: Exchange | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._connections: set[Connection] = set()
         self._closed = False
@@ -92,6 +99,33 @@ class Client:
         finally:
             self._leave()
 
+    def send_at_once(
+        self, request: Request, origin: Origin, wire: bytes, hear: Hear
+    ) -> "Exchange | None":
+        """Send if a connection rests that a request can have; return None if not.
+
+        `origin` and `wire` are what was composed of such a request, which has the
+        limits. `hear` is told how it ends: what came back, why nothing did, or Stale
+        where another connection may do.
+        """
+        if self._closed or self._under_way >= self._max_connections:
+            return None
+        key = (origin, request.send_sni)
+        connection: Connection | None
+        if self._in_hand is not None and self._in_hand.key == key:
+            connection = self._in_hand.connection
+            self._in_hand = None
+        else:
+            connection = self._pool.take(key)
+            if connection is None:
+                return None
+        self._under_way += 1
+        exchange = Exchange(self, key, connection, hear)
+        now = asyncio.get_running_loop().time()
+        total_at = now + request.total_timeout
+        connection.exchange(request, wire, now, total_at, exchange.ended)
+        return exchange
+
     async def close(self) -> None:
         """End all connections and requests; further requests fail."""
         self._closed = True
@@ -114,20 +148,32 @@ class Client:
         wire: bytes,
         total_at: float,
     ) -> Response:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Response] = loop.create_future()
+
+        def hear(result: Result) -> None:
+            if answer.done():
+                return  # Given up, and about to be abandoned.
+            if isinstance(result, Response):
+                answer.set_result(result)
+            else:
+                answer.set_exception(result)
+
+        connection.exchange(request, wire, loop.time(), total_at, hear)
         try:
-            response = await connection.exchange(request, wire, total_at)
+            response = await answer
         except BaseException:
-            connection.abort()
+            connection.abandon()
             raise
-        if request.keep_alive and not self._too_old(connection):
+        self._put_back(key, connection, request)
+        return response
+
+    def _put_back(self, key: Key, connection: Connection, request: Request) -> None:
+        """Keep a connection that has had its answer, if it is of use."""
+        if request.keep_alive:
             self._pool.put(key, connection)
         else:
             connection.close()
-        return response
-
-    def _too_old(self, connection: Connection) -> bool:
-        now = asyncio.get_running_loop().time()
-        return self._closed or now - connection.made_at >= self._max_age
 
     async def _dial(self, key: Key, request: Request, total_at: float) -> Connection:
         # A place among the connections: those at rest give way to those in use.
@@ -140,7 +186,7 @@ class Client:
                 origin,
                 send_sni=send_sni,
                 until=min(connect_at, total_at),
-                make=lambda: Connection(self._lost),
+                make=lambda: Connection(self._lost, self._max_age),
             )
         except SendFailed as failure:
             if failure.reason is Reason.CONNECT_TIMEOUT and total_at < connect_at:
@@ -178,6 +224,39 @@ class Client:
                 waiter.set_result(None)  # The place changes hands.
                 return
         self._under_way -= 1
+
+
+class Exchange:
+    """A request that was sent at once: the part of the client that looks after one."""
+
+    __slots__ = ("_client", "_hear", "connection", "key")
+
+    def __init__(
+        self, client: Client, key: Key, connection: Connection, hear: Hear
+    ) -> None:
+        self._client = client
+        self._hear = hear
+        self.key = key
+        self.connection = connection
+
+    def cancel(self) -> None:
+        """Give up, and tell nobody. Not once it has ended."""
+        self.connection.abandon()
+        self._client._leave()  # noqa: SLF001 - see the class
+
+    def ended(self, result: Result) -> None:
+        """Tell how it ended, the connection in hand, and then lay that down."""
+        client, connection = self._client, self.connection
+        client._leave()  # noqa: SLF001
+        if not isinstance(result, Response) or not connection.reusable:
+            connection.close()
+            self._hear(result)
+            return
+        client._in_hand = self  # noqa: SLF001
+        self._hear(result)
+        if client._in_hand is self:  # noqa: SLF001
+            client._in_hand = None  # noqa: SLF001
+            client._pool.put(self.key, connection)  # noqa: SLF001
 
 
 def _closed() -> SendFailed:

@@ -1,8 +1,9 @@
 """One HTTP/1.1 connection: one request at a time, one answer to each.
 
-The hot path has one future and no task for a request, one write, and a timer that is
-set only when none is set for earlier: when it goes off, it looks at the deadline of
-the moment. States: at rest (`_answer` is None), awaiting a head, reading a body, lost.
+The hot path has no task and no future for a request: one write, one call when the
+answer is there, and a timer that is set only when none is set for earlier: when it
+goes off, it looks at the deadline of the moment. States: at rest (`_hear` is None),
+awaiting a head, reading a body, lost.
 """
 
 import asyncio
@@ -33,16 +34,22 @@ class Stale(Exception):
     """A used connection ended before any byte of an answer: a fresh one may do."""
 
 
+Result = Response | SendFailed | Stale
+Hear = Callable[[Result], None]
+"""Is told once how an exchange ended, when the connection may be used again."""
+
+
 class Connection(asyncio.Protocol):
     """Lives from the end of the handshake to the loss of the connection.
 
-    `on_lost` is called once, when it is lost, whoever ended it.
+    `on_lost` is called once, when it is lost, whoever ended it. A request that begins
+    when it is older than `max_age` seconds is its last.
     """
 
     _request: Request
     _total_at: float
 
-    def __init__(self, on_lost: Callable[["Connection"], None]) -> None:
+    def __init__(self, on_lost: Callable[["Connection"], None], max_age: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
@@ -52,9 +59,9 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self._used = False
         self._reusable = True
-        self._answer: asyncio.Future[Response] | None = None
+        self._hear: Hear | None = None
         self._clear()
-        self.made_at = self._loop.time()
+        self._old_at = self._loop.time() + max_age
 
     def _clear(self) -> None:
         self._received = 0
@@ -70,35 +77,48 @@ class Connection(asyncio.Protocol):
     # --- what the client asks for --------------------------------------------------
 
     def exchange(
-        self, request: Request, wire: bytes, total_at: float
-    ) -> asyncio.Future[Response]:
-        """Write a request and return its answer to come.
+        self, request: Request, wire: bytes, now: float, total_at: float, hear: Hear
+    ) -> None:
+        """Write a request; `hear` is told how it ends.
 
-        It fails with SendFailed or Stale. `total_at` (loop time) is when
-        `total_timeout` passes. Whoever gives up waiting must `abort`.
+        `wire` is what is written, `request` has the limits; `total_at` is when
+        `total_timeout` passes (both in loop time). Whoever gives up must `abandon`.
         """
-        assert self._answer is None
-        self._answer = answer = self._loop.create_future()
+        assert self._hear is None
+        if now >= self._old_at:
+            self._reusable = False
+        self._hear = hear
         self._request = request
         self._total_at = total_at
         self._clear()
         self._room = request.body_limit
-        if self.closing:
+        transport = self._transport
+        if transport is None or transport.is_closing():
             self._end_early(None)
-            return answer
-        assert self._transport is not None
-        self._transport.write(wire)
-        self._arm(min(self._loop.time() + request.read_timeout, total_at))
-        return answer
+            return
+        transport.write(wire)
+        self._arm(min(now + request.read_timeout, total_at))
+
+    def abandon(self) -> None:
+        """End what is under way without telling anyone, and the connection with it."""
+        self._hear = None
+        self._reusable = False
+        self.abort()
 
     @property
     def closing(self) -> bool:
         """Whether this connection is of no more use."""
         return self._transport is None or self._transport.is_closing()
 
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may go out here, once nothing is under way."""
+        transport = self._transport
+        return self._reusable and transport is not None and not transport.is_closing()
+
     def rest(self, seconds: float) -> bool:
         """Wait for the next request for that long; False if there cannot be one."""
-        if not self._reusable or self.closing:
+        if not self.reusable:
             return False
         self._arm(self._loop.time() + seconds)
         return True
@@ -123,7 +143,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on in the answer."""
-        if self._answer is None or self._parser is None:
+        if self._hear is None or self._parser is None:
             self.abort()  # Nothing was asked.
             return
         self._received += len(data)
@@ -145,7 +165,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._answer is not None:
+        if self._hear is not None:
             self._end_early(exc)
         self._on_lost(self)
 
@@ -204,11 +224,11 @@ class Connection(asyncio.Protocol):
         elif self._head_done and not _FIRST_FINAL <= self._status <= _LAST:
             self._fail(Reason.NOT_HTTP, f"the answer has status {self._status}")
         elif self._room < 0:
-            self._finish(truncated=True)
+            self._cut()
         elif self._complete:
-            self._finish()
+            self._settle(self._response(truncated=False))
         elif self._received > HEAD_LIMIT + self._request.body_limit + _FRAMING_LIMIT:
-            self._finish(truncated=True)
+            self._cut()
         else:
             self._wait_on()
 
@@ -224,8 +244,9 @@ class Connection(asyncio.Protocol):
     def _end_early(self, error: Exception | None) -> None:
         """The connection is gone, and an answer is under way."""
         if self._head_done and not self._framed() and error is None:
+            # Its end is the connection's end (RFC 9112 6.3).
             self._reusable = False
-            self._finish()  # Its end is the connection's end (RFC 9112 6.3).
+            self._settle(self._response(truncated=False))
         elif self._used and not self._received:
             self._settle(Stale())
         else:
@@ -245,45 +266,44 @@ class Connection(asyncio.Protocol):
         return False
 
     def _expire(self) -> None:
-        if self._answer is None:
+        if self._hear is None:
             self.close()
         elif self._head_done and self._request.body_timeout is not None:
-            self._finish(truncated=True)
+            self._cut()
         elif self._loop.time() + _TICK >= self._total_at:
             self._fail(Reason.TOTAL_TIMEOUT, "no complete answer in time")
         else:
             self._fail(Reason.NO_ANSWER, "no answer in time")
 
-    def _finish(self, *, truncated: bool = False) -> None:
-        self._settle(self._response(truncated=truncated))
-        if truncated:
-            self._reusable = False
-            self.abort()
+    def _cut(self) -> None:
+        """What came until now is the answer."""
+        self._reusable = False
+        self.abort()
+        self._settle(self._response(truncated=True))
 
     def _fail(self, reason: Reason, detail: str) -> None:
         head = self._response(truncated=True) if self._head_done else None
-        self._settle(SendFailed(reason, detail, connected=True, response=head))
         self._reusable = False
         self.abort()
+        self._settle(SendFailed(reason, detail, connected=True, response=head))
 
-    def _settle(self, result: Response | SendFailed | Stale) -> None:
-        answer, self._answer = self._answer, None
+    def _settle(self, result: Result) -> None:
+        """Tell how it ended: the last that is done, for the next may begin there."""
+        hear, self._hear = self._hear, None
         self._used = True
-        if answer is None or answer.done():
-            self._reusable = False  # Nobody waits any more: see `exchange`.
-        elif isinstance(result, Response):
-            answer.set_result(result)
-        else:
-            answer.set_exception(result)
+        if hear is not None:
+            hear(result)
 
     def _response(self, *, truncated: bool) -> Response:
         return Response(
             status=self._status,
             headers=tuple(
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in self._fields
+                [
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in self._fields
+                ]
             ),
-            body=b"".join(self._body),
+            body=b"".join(self._body) if self._body else b"",
             truncated=truncated,
         )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from random import Random
 
@@ -247,8 +247,8 @@ class _Program:
         await self._calls.close()
         await self._to_sinks.close()
 
-    def attempted(self, attempt: Attempt) -> None:
-        """Hear of an attempt."""
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Hear of attempts."""
 
     def buried(self, letter: DeadLetter) -> None:
         """Hear of a dead letter: a test event that is one has failed."""

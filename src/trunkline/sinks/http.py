@@ -1,8 +1,10 @@
 """What sinks need of an HTTP client, and what they keep of its answers."""
 
+from collections.abc import Callable
 from typing import Protocol
 
-from trunkline.outgoing.client import Request, Response
+from trunkline.outgoing.client import Request, Response, SendFailed, Stale
+from trunkline.outgoing.urls import Origin
 
 
 class HttpClient(Protocol):
@@ -10,6 +12,28 @@ class HttpClient(Protocol):
 
     async def send(self, request: Request) -> Response:
         """Return the answer to a request, or raise SendFailed."""
+        ...
+
+
+class Exchange(Protocol):
+    """A request under way."""
+
+    def cancel(self) -> None:
+        """Give up, and tell nobody."""
+        ...
+
+
+class ReadyClient(HttpClient, Protocol):
+    """Sends at once, too, what is composed already."""
+
+    def send_at_once(
+        self,
+        request: Request,
+        origin: Origin,
+        wire: bytes,
+        hear: Callable[[Response | SendFailed | Stale], None],
+    ) -> Exchange | None:
+        """Send if a connection rests; `hear` is told how it ends. Else return None."""
         ...
 
 

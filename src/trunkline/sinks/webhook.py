@@ -1,24 +1,27 @@
 """The webhook sink: events as signed POST or GET requests (spec event-streams 5).
 
 `prepare`, `read_answer` and `read_failure` are pure: what goes out, and what is made of
-what comes back. `WebhookSink` puts a client between them.
+what comes back. `WebhookSink` puts a client between them; where that can send at once,
+a `Mould` of what `prepare` returns saves preparing each request.
 """
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from urllib.parse import quote, unquote_to_bytes
 
 import structlog
 
 import trunkline
 from trunkline.clock import Clock
-from trunkline.outgoing.client import Reason, Request, Response, SendFailed
+from trunkline.outgoing.client import Reason, Request, Response, SendFailed, Stale
 from trunkline.outgoing.urls import DEFAULT_PORTS, InvalidUrl, split
 from trunkline.signing import body_hash, sign_url
 from trunkline.sinks.answer import Answer, Level, Outcome, Parcel
-from trunkline.sinks.http import HttpClient
+from trunkline.sinks.http import Exchange, ReadyClient
+from trunkline.sinks.mould import Mould
 from trunkline.sinks.retry_after import retry_after_ms
 
 
@@ -50,7 +53,7 @@ _DESTINATION = re.compile(r"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
 
 _USER_AGENT = f"Trunkline/{trunkline.__version__}"
 
-_REDIRECTS = range(300, 400)
+_SUCCESSES, _REDIRECTS = range(200, 300), range(300, 400)
 
 _logger = structlog.get_logger("sinks.webhook")
 
@@ -151,6 +154,8 @@ def prepare(
 
 def read_answer(response: Response, now_ms: int) -> Answer:
     """Return what a response means (spec 5.4)."""
+    if response.status in _SUCCESSES and not response.body:
+        return _delivered(response.status)
     outcome, code, level = _meaning(response.status)
     return Answer(
         outcome=outcome,
@@ -168,6 +173,14 @@ def read_answer(response: Response, now_ms: int) -> Answer:
             else None
         ),
         excerpt=response.body[:EXCERPT_BYTES],
+    )
+
+
+@cache
+def _delivered(status: int) -> Answer:
+    """Return what most answers are: one object for all that have this status."""
+    return Answer(
+        outcome=Outcome.DELIVERED, detail=f"HTTP {status}", http_status=status
     )
 
 
@@ -225,7 +238,7 @@ class WebhookSink:
         method: str,
         batch_events: bool,
         auth_token: str,
-        client: HttpClient,
+        client: ReadyClient,
         clock: Clock,
         sign_with_userinfo: bool = False,
     ) -> None:
@@ -248,20 +261,59 @@ class WebhookSink:
         answer = await self.post([parcel.body for parcel in parcels])
         return [answer] * len(parcels)
 
+    def begin(
+        self, bodies: Sequence[bytes], hear: Callable[[Answer | None], None]
+    ) -> Exchange | None:
+        """Send rendered events together if that can be at once; return None if not.
+
+        `hear` is told the answer that they share: None where they were not sent after
+        all.
+        """
+        mould = self._mould
+        if mould is None:
+            return None
+        return self._client.send_at_once(
+            mould.request,
+            mould.origin,
+            mould.fill(bodies),
+            partial(self._heard, hear),
+        )
+
+    def _heard(
+        self,
+        hear: Callable[[Answer | None], None],
+        result: Response | SendFailed | Stale,
+    ) -> None:
+        if isinstance(result, Response):
+            hear(read_answer(result, self._clock.now_ms()))
+        elif isinstance(result, Stale):
+            hear(None)
+        else:
+            hear(read_failure(result))
+
+    @cached_property
+    def _mould(self) -> Mould | None:
+        """What all requests are made from, if they are POSTs to somewhere."""
+        destination = self._destination
+        if isinstance(destination, InvalidUrl) or self._method != "POST":
+            return None
+        signed = (
+            destination.url_with_userinfo
+            if self._sign_with_userinfo
+            else destination.url
+        )
+        try:
+            return Mould(self._request([]), f"{signed}bodySHA256=", self._auth_token)
+        except (SendFailed, UnicodeError):
+            return None  # told with every attempt
+
     async def post(self, events: Sequence[bytes]) -> Answer:
         """Send rendered events in one request and return the answer. Never raises."""
         if isinstance(self._destination, InvalidUrl):
             detail = f"destination: {self._destination}"
             return read_failure(SendFailed(Reason.INVALID_REQUEST, detail))
         try:
-            request = prepare(
-                self._destination,
-                self._method,
-                events,
-                self._auth_token,
-                sign_with_userinfo=self._sign_with_userinfo,
-            )
-            response = await self._client.send(request)
+            response = await self._client.send(self._request(events))
         except SendFailed as failure:
             return read_failure(failure)
         except UrlTooLong as error:
@@ -280,6 +332,16 @@ class WebhookSink:
                 detail="trouble inside Trunkline",
             )
         return read_answer(response, self._clock.now_ms())
+
+    def _request(self, events: Sequence[bytes]) -> Request:
+        assert isinstance(self._destination, Destination)
+        return prepare(
+            self._destination,
+            self._method,
+            events,
+            self._auth_token,
+            sign_with_userinfo=self._sign_with_userinfo,
+        )
 
     async def close(self) -> None:
         """Let go: the connections are the client's."""

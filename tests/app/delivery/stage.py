@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
+import msgspec
+
 from trunkline.delivery.dispatcher import Dispatcher
 from trunkline.delivery.means import Means
+from trunkline.delivery.ports import Work
 from trunkline.delivery.records import Attempt
 from trunkline.events import catalogue
 from trunkline.events.envelope import Event
@@ -78,6 +81,35 @@ class SinkDouble:
         return [id_ for id_ in self.got if id_ in of_call]
 
 
+class DirectDouble(SinkDouble):
+    """The same, as a client that sends at once whatever it is given."""
+
+    def begin(
+        self, bodies: Sequence[bytes], hear: Callable[[Answer | None], None]
+    ) -> Work:
+        parcels = [Parcel(_event_of(body), body) for body in bodies]
+        sending = asyncio.ensure_future(self.send(parcels))
+
+        def tell(ended: asyncio.Future[Sequence[Answer]]) -> None:
+            if ended.cancelled():
+                return
+            # Where it raised, nothing was sent; all share the worst answer.
+            answers = [] if ended.exception() else ended.result()
+            hear(min(answers, key=lambda a: a == DELIVERED) if answers else None)
+
+        sending.add_done_callback(tell)
+        return sending
+
+
+def _event_of(body: bytes) -> Event:
+    """Return an event that has the id of the one in a body."""
+    told = msgspec.json.decode(body)
+    if told["type"] == catalogue.TEST_EVENT_TYPE:
+        number = int(told["data"]["test_id"].removeprefix("test-"))
+        return msgspec.structs.replace(event(number), id=f"TE{number:032x}")
+    return msgspec.structs.replace(event(0), id=told["id"])
+
+
 class Stage:
     """Everything from the log down, with sinks that the test plays."""
 
@@ -87,13 +119,14 @@ class Stage:
         clock: ManualClock,
         tasks: asyncio.TaskGroup,
         queue_limit: int = 0,
+        double: type[SinkDouble] = SinkDouble,
     ) -> None:
         self.log = log
         self.clock = clock
         self.tasks = tasks
         self.ids = Ids(clock.now_ms, os.urandom)
         self.letters: list[DeadLetter] = []
-        self.sinks = {SINK: SinkDouble(), OTHER_SINK: SinkDouble()}
+        self.sinks = {SINK: double(), OTHER_SINK: double()}
         means = Means(
             log=log,
             routes=Routes(),
@@ -108,7 +141,7 @@ class Stage:
         self.dispatcher = Dispatcher(means, lambda sink: self.sinks[sink.sid])
         log.on_append(self.dispatcher.appended)
 
-    def attempted(self, attempt: Attempt) -> None:
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
         pass
 
     def buried(self, letter: DeadLetter) -> None:
@@ -137,10 +170,13 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    log: MemoryLog, clock: ManualClock, queue_limit: int = 0
+    log: MemoryLog,
+    clock: ManualClock,
+    queue_limit: int = 0,
+    double: type[SinkDouble] = SinkDouble,
 ) -> AsyncIterator[Stage]:
     async with asyncio.TaskGroup() as tasks:
-        stage = Stage(log, clock, tasks, queue_limit)
+        stage = Stage(log, clock, tasks, queue_limit, double)
         yield stage
         await stage.dispatcher.stop(0)
 

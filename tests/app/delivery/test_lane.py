@@ -1,5 +1,7 @@
 """What a lane does with events: deliver, retry, give up, catch up, go on."""
 
+import asyncio
+
 import msgspec
 from tests.app.delivery.stage import (
     ACCOUNT,
@@ -8,6 +10,7 @@ from tests.app.delivery.stage import (
     HOUR,
     OTHER_SINK,
     SINK,
+    SinkDouble,
     Stage,
     breathe,
     event,
@@ -399,3 +402,31 @@ async def test_beyond_the_queue_limit_the_oldest_become_dead_letters(
         assert 1300 <= len(dead) <= 1400
         assert set(webhook.got) | dead == set(ids(range(2000)))
         assert set(webhook.got) >= set(ids(range(1500, 2000)))
+
+
+async def test_what_is_under_way_without_a_task_ends_with_the_tasks(
+    log: MemoryLog, clock: ManualClock, double: type[SinkDouble]
+) -> None:
+    """Where everything is cancelled at once, nobody is left to hear an answer."""
+    webhook = None
+
+    async def live() -> None:
+        nonlocal webhook
+        async with staged(log, clock, double=double) as stage:
+            webhook = stage.open()
+            stage.subscribe()
+            await stage.dispatcher.start()
+            webhook.gate.clear()
+            await log.append([event(1)])
+            await asyncio.Event().wait()
+
+    life = asyncio.ensure_future(live())
+    await breathe()
+    assert webhook is not None
+    assert webhook.under_way == 1
+    life.cancel()
+    await asyncio.wait([life])
+    await breathe()
+
+    assert webhook.under_way == 0
+    assert await log.next_due(SINK) is None
