@@ -41,14 +41,14 @@ BREAKS = (
     ),
     Break(
         "tell listeners before the commit",
-        "log/sqlite.py",
+        "log/appending.py",
         "        self._first = first\n",
-        "        self._first = first\n        self._log._appended(self._new_entries())\n",
+        "        self._first = first\n        self._appended(self._new_entries())\n",
         ("log", "sweep"),
     ),
     Break(
         "answer a post before its commit",
-        "log/sqlite.py",
+        "log/appending.py",
         "        self._waiting.append(done)\n",
         "        done(None)\n",
         ("log", "sweep"),

@@ -6,28 +6,27 @@ Longer than most modules: a short method for each of the contract's, and nothing
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-import structlog
 
 from trunkline.clock import Clock
 from trunkline.database import queries
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
+from trunkline.log.appending import (
+    Appending,
+    Done,
+    Listener,
+    Rows,
+    Then,
+    Write,
+    head,
+)
 from trunkline.log.records import Again, DeadLetter, DeliveryException, Entry
 
 
-Write = Callable[[sqlite3.Connection], None]
-Then = Callable[[list[int]], None]
-Rows = tuple[str, Sequence[tuple[Any, ...]]]
-Done = Callable[[BaseException | None], None]
-Listener = Callable[[Sequence[Entry]], None]
-
 _SQL = queries.load("trunkline.log", "queries.sql")
-
-_logger = structlog.get_logger("log")
 
 
 class SqliteLog:
@@ -44,7 +43,7 @@ class SqliteLog:
 
     async def open(self) -> None:
         """Find the end of the log. Must be awaited before anything else."""
-        self.head = await self._database.read(_head)
+        self.head = await self._database.read(head)
 
     def on_append(self, listener: Listener) -> None:
         """Tell `listener` of entries as soon as they are on disk, in their order."""
@@ -96,13 +95,13 @@ class SqliteLog:
         """
         self._job(also, None).add(events, rows, done)
 
-    def _job(self, also: Write | None, then: Then | None) -> "_Appending":
+    def _job(self, also: Write | None, then: Then | None) -> Appending:
         """Return a job to add to: the newest that waits, if it can be shared."""
         if also is None and then is None:
             waiting = self._database.last_waiting()
-            if isinstance(waiting, _Appending) and waiting.joinable:
+            if isinstance(waiting, Appending) and waiting.joinable:
                 return waiting
-        job = _Appending(self, self._clock.now_ms(), also, then)
+        job = Appending(self._appended, self._clock.now_ms(), also, then)
         self._database.submit(job)
         return job
 
@@ -324,117 +323,10 @@ class SqliteLog:
             listener(entries)
 
 
-class _Appending:
-    """The job that appends for all who came while the writer was busy."""
-
-    def __init__(
-        self,
-        log: SqliteLog,
-        accepted_ms: int,
-        also: Write | None,
-        then: Then | None,
-    ) -> None:
-        self._log = log
-        self._accepted_ms = accepted_ms
-        self._also = also
-        self._then = then
-        self._events: list[Event] = []
-        self._rows: list[tuple[str, list[tuple[Any, ...]]]] = []
-        self._waiting: list[Done] = []
-        self.positions: list[int] = []
-        self.joinable = also is None and then is None
-        self.can_fail = also is not None
-
-    def add(
-        self,
-        events: Sequence[Event],
-        rows: Sequence[Rows],
-        done: Done,
-    ) -> None:
-        self._events += events
-        for statement, with_rows in rows:
-            # Runs of the same are done together; what comes after stays after.
-            if self._rows and self._rows[-1][0] is statement:
-                self._rows[-1][1].extend(with_rows)
-            else:
-                self._rows.append((statement, list(with_rows)))
-        self._waiting.append(done)
-
-    @property
-    def writers(self) -> int:
-        """For how many it appends so far."""
-        return len(self._waiting)
-
-    @property
-    def count(self) -> int:
-        """How many events it has so far."""
-        return len(self._events)
-
-    def run(self, connection: sqlite3.Connection) -> None:
-        if self._also is not None:
-            self._also(connection)
-        for statement, rows in self._rows:
-            connection.executemany(statement, rows)
-        first = _head(connection) + 1
-        accepted_ms = self._accepted_ms
-        events = [
-            (
-                position,
-                event.id,
-                event.account_sid,
-                event.type,
-                event.source,
-                event.time,
-                event.call_sid,
-                accepted_ms,
-                event.data,
-            )
-            for position, event in enumerate(self._events, first)
-        ]
-        added = connection.executemany(_SQL["append"], events).rowcount if events else 0
-        if added:
-            connection.execute(_SQL["move_head"], (first + len(events) - 1,))
-        self.positions = list(range(first, first + len(events)))
-        if added != len(events):
-            self.positions = [_position_of(connection, e) for e in self._events]
-        self._first = first
-
-    def finish(self, error: BaseException | None) -> None:
-        if error is None:
-            if self._then is not None:
-                self._then(self.positions)
-            self._log._appended(self._new_entries())  # noqa: SLF001 (the job is its log's own)
-        for done in self._waiting:
-            try:
-                done(error)
-            except Exception:  # it is no trouble of those who wait beside it
-                _logger.exception("log.done_failed")
-
-    def _new_entries(self) -> list[Entry]:
-        return [
-            Entry(position, self._accepted_ms, event)
-            for wanted, (position, event) in enumerate(
-                zip(self.positions, self._events, strict=True), self._first
-            )
-            if position == wanted
-        ]
-
-
-def _head(connection: sqlite3.Connection) -> int:
-    head: int = connection.execute(_SQL["head"]).fetchone()[0]
-    return head
-
-
-def _position_of(connection: sqlite3.Connection, event: Event) -> int:
-    key = (event.id, event.account_sid, event.source)
-    row = connection.execute(_SQL["position_of"], key).fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def _position_before(connection: sqlite3.Connection, at_ms: int) -> int:
     """Search by halves: times grow with positions, and need no index of their own."""
     low: int = connection.execute(_SQL["first_position"]).fetchone()[0] or 1
-    high = _head(connection) + 1
+    high = head(connection) + 1
     while low < high:
         middle = (low + high) // 2
         row = connection.execute(_SQL["accepted_from"], (middle,)).fetchone()

@@ -344,6 +344,7 @@ async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1000:
         writer.write(bytes([byte]))
         if (await asyncio.wait([drip], timeout=0.01))[0]:
+            await drip  # a reset is an end as well
             return
 
 
@@ -362,6 +363,7 @@ async def dripping_body(
     drip = asyncio.ensure_future(reader.read())
     while not (await asyncio.wait([drip], timeout=0.01))[0]:
         writer.write(b"x")
+    await drip  # a reset is an end as well
 
 
 async def test_a_dripping_body_ends_with_the_total_time() -> None:

@@ -1,0 +1,138 @@
+"""Appends events, and what is written with them, for all who share a commit."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from trunkline.database import queries
+from trunkline.events.envelope import Event
+from trunkline.log.records import Entry
+
+
+Write = Callable[[sqlite3.Connection], None]
+Then = Callable[[list[int]], None]
+Done = Callable[[BaseException | None], None]
+Rows = tuple[str, Sequence[tuple[Any, ...]]]
+Listener = Callable[[Sequence[Entry]], None]
+
+_SQL = queries.load("trunkline.log", "queries.sql")
+
+_logger = structlog.get_logger("log")
+
+
+class Appending:
+    """The job that appends for all who came while the writer was busy.
+
+    `appended` hears of the entries that are new, once they are on disk. A job is
+    `joinable` while it waits, unless who began it brings more than rows.
+    """
+
+    def __init__(
+        self,
+        appended: Listener,
+        accepted_ms: int,
+        also: Write | None,
+        then: Then | None,
+    ) -> None:
+        self._appended = appended
+        self._accepted_ms = accepted_ms
+        self._also = also
+        self._then = then
+        self._events: list[Event] = []
+        self._rows: list[tuple[str, list[tuple[Any, ...]]]] = []
+        self._waiting: list[Done] = []
+        self.positions: list[int] = []
+        self.joinable = also is None and then is None
+        self.can_fail = also is not None
+
+    def add(self, events: Sequence[Event], rows: Sequence[Rows], done: Done) -> None:
+        """Append these as well; `done` hears of the end."""
+        self._events += events
+        for statement, with_rows in rows:
+            # Runs of the same are done together; what comes after stays after.
+            if self._rows and self._rows[-1][0] is statement:
+                self._rows[-1][1].extend(with_rows)
+            else:
+                self._rows.append((statement, list(with_rows)))
+        self._waiting.append(done)
+
+    @property
+    def writers(self) -> int:
+        """For how many it appends so far."""
+        return len(self._waiting)
+
+    @property
+    def count(self) -> int:
+        """How many events it has so far."""
+        return len(self._events)
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Write, inside the group's transaction."""
+        if self._also is not None:
+            self._also(connection)
+        for statement, rows in self._rows:
+            connection.executemany(statement, rows)
+        first = head(connection) + 1
+        accepted_ms = self._accepted_ms
+        events = [
+            (
+                position,
+                event.id,
+                event.account_sid,
+                event.type,
+                event.source,
+                event.time,
+                event.call_sid,
+                accepted_ms,
+                event.data,
+            )
+            for position, event in enumerate(self._events, first)
+        ]
+        added = connection.executemany(_SQL["append"], events).rowcount if events else 0
+        if added:
+            connection.execute(_SQL["move_head"], (first + len(events) - 1,))
+        self.positions = list(range(first, first + len(events)))
+        if added != len(events):
+            self.positions = [_position_of(connection, e) for e in self._events]
+        self._first = first
+
+    def finish(self, error: BaseException | None) -> None:
+        """Have the events delivered, then tell those who brought them."""
+        try:
+            if error is None:
+                if self._then is not None:
+                    self._then(self.positions)
+                self._appended(self._new_entries())
+        finally:
+            for done in self._waiting:
+                _tell(done, error)
+
+    def _new_entries(self) -> list[Entry]:
+        return [
+            Entry(position, self._accepted_ms, event)
+            for wanted, (position, event) in enumerate(
+                zip(self.positions, self._events, strict=True), self._first
+            )
+            if position == wanted
+        ]
+
+
+def _tell(done: Done, error: BaseException | None) -> None:
+    try:
+        done(error)
+    except Exception:  # it is no trouble of those who wait beside it
+        _logger.exception("log.done_failed")
+
+
+def head(connection: sqlite3.Connection) -> int:
+    """Return the newest position ever given to an event."""
+    newest: int = connection.execute(_SQL["head"]).fetchone()[0]
+    return newest
+
+
+def _position_of(connection: sqlite3.Connection, event: Event) -> int:
+    key = (event.id, event.account_sid, event.source)
+    row = connection.execute(_SQL["position_of"], key).fetchone()
+    return 0 if row is None else int(row[0])
