@@ -22,10 +22,15 @@ class Ids:
     ) -> None:
         self._now_ms = now_ms
         self._entropy = entropy
+        self._at_ms = -1
+        self._digits = ""
 
     def sid(self, prefix: str) -> str:
         """Return a new SID, e.g. `sid("CA")`."""
-        return f"{prefix}{self._now_ms():012x}{self._entropy(10).hex()}"
+        at_ms = self._now_ms()
+        if at_ms != self._at_ms:
+            self._at_ms, self._digits = at_ms, f"{at_ms:012x}"
+        return prefix + self._digits + self._entropy(10).hex()
 
     def uuid4(self) -> str:
         """Return a new random UUID (version 4) as text."""

@@ -66,12 +66,8 @@ def released(held: HeldEvent, sticky: Sticky, call_sid: str) -> Event:
 def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptPost:
     """Return what is kept of a post, marked where its client's clock is wrong."""
     now_ms, at_ms = arrival.now_ms, arrival.post.at_ms
+    is_skewed = not now_ms - _BEHIND_MS <= at_ms <= now_ms + _AHEAD_MS
+    account_sid = arrival.sender.account_sid
     return KeptPost(
-        account_sid=arrival.sender.account_sid,
-        call_id=call_id,
-        event_id=event_id,
-        at_ms=at_ms,
-        received_ms=now_ms,
-        clock_skew=not now_ms - _BEHIND_MS <= at_ms <= now_ms + _AHEAD_MS,
-        body=arrival.body,
+        account_sid, call_id, event_id, at_ms, now_ms, is_skewed, arrival.body
     )

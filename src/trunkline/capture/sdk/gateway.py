@@ -57,6 +57,7 @@ _PREFLIGHT: HeaderList = [
     (b"access-control-max-age", b"7200"),
 ]
 _ANYONE: HeaderList = [(b"access-control-allow-origin", b"*")]
+_TOKEN = b"x-twilio-token"
 # What our service worker names the attempts of one post by.
 _DELIVERY = b"x-trunkline-delivery"
 _JSON = (b"content-type", b"application/json")
@@ -244,8 +245,9 @@ class Gateway:
     ) -> Arrival:
         """Return a post as it may be kept. Raises Refused: for its token, or 70001."""
         now_ms = self._clock.now_ms()
-        caller = self._caller(
-            headers, address, now_ms, lambda: [parse_event(body, now_ms).ids]
+        token = headers.get(_TOKEN, b"")
+        caller = self._tokens.remembered(token, now_ms) or self._checked(
+            token, address, now_ms, lambda: [parse_event(body, now_ms).ids]
         )
         return Arrival(
             post=parse_event(body, now_ms),
@@ -273,8 +275,9 @@ class Gateway:
     ) -> None:
         now_ms = self._clock.now_ms()
         body = await read_body(receive, headers, self._max_metrics_bytes)
-        caller = self._caller(
-            headers, self._address(scope), now_ms, lambda: parse_metrics(body).ids
+        token = headers.get(_TOKEN, b"")
+        caller = self._tokens.remembered(token, now_ms) or self._checked(
+            token, self._address(scope), now_ms, lambda: parse_metrics(body).ids
         )
         account_sid = caller.account_sid
         await self._metrics.take(
@@ -284,18 +287,14 @@ class Gateway:
             _delivery(headers, account_sid, now_ms),
         )
 
-    def _caller(
+    def _checked(
         self,
-        headers: dict[bytes, bytes],
+        token: bytes,
         address: str,
         now_ms: int,
         ids: Callable[[], list[CallIds]],
     ) -> Caller:
         """Return who posts. `ids` are the post's, wanted if its token has expired."""
-        token = headers.get(b"x-twilio-token", b"")
-        caller = self._tokens.remembered(token, now_ms)
-        if caller is not None:
-            return caller
         if self._throttle.is_blocked(address, now_ms):
             raise Refused(20429, 429, "Too Many Requests")
         try:

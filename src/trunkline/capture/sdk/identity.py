@@ -7,7 +7,7 @@ A browser learns the SID of an outgoing call only when it rings. Posts before th
 carry the id it made up itself; they are held until another post tells both.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from trunkline.capture.sdk.post import CallIds, Post
 
@@ -27,15 +27,13 @@ LAST_NAMES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(msgspec.Struct, frozen=True, gc=False):
     """The event goes out at once, under this id."""
 
     call_sid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """The event waits for its call's SID until then."""
 
     until_ms: int
