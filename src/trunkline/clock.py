@@ -36,8 +36,11 @@ class SystemClock:
 
     async def wait(self, news: asyncio.Event, seconds: float) -> None:
         """Wait until `news` is set, but no longer than that."""
+        # Not wait_for: in Python 3.11 it forgets that it was cancelled where `news`
+        # comes at the same time.
         with suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await news.wait()
 
 
 def stopwatch() -> Callable[[], float]:

@@ -72,12 +72,9 @@ class Connection(HttpToolsProtocol):
         elif self._is_at_rest:
             # Here and not after each post: a timer costs as much as parsing its head.
             self._is_at_rest = False
-            self._arm_keep_alive()
-
-    def _arm_keep_alive(self) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     # --- what the parser calls -------------------------------------------------------
 
@@ -138,6 +135,8 @@ class Connection(HttpToolsProtocol):
             and parser.should_keep_alive()
             and not parser.should_upgrade()
             and not self._is_crowded()
+            # Who does not read answers has the next one wait, which uvicorn sees to.
+            and not self.flow.write_paused
             and 0 < self._content_length() <= MAX_BODY_BYTES
         )
 

@@ -259,6 +259,21 @@ async def test_a_server_that_stops_answers_what_it_has_taken_and_closes(
     assert b"connection: close" in said
 
 
+async def test_who_does_not_read_answers_is_not_answered_on_and_on(
+    site: Site,
+) -> None:
+    async with site.client() as client:
+        await client.ask(post(b"first"))
+        (connection,) = site.connections
+        connection.pause_writing()
+        client.writer.write(post(b"second"))
+        await until(lambda: id(connection.cycle) != id(connection._turn))
+        connection.resume_writing()
+        async with asyncio.timeout(10):
+            assert await client.answer() == ("app", b"POST %b second" % PATH)
+    assert site.door.came == [b"first"]
+
+
 async def test_an_answer_that_ends_the_connection_does(site: Site) -> None:
     site.door.answers_at_once = False
     async with site.client() as client:
