@@ -20,6 +20,10 @@ from trunkline.clock import SystemClock
 EPOCH_MS = 1_772_323_200_000
 
 
+# In seconds: whoever lives longer waits for what never comes.
+LONGEST_LIFE = 60 * 24 * 60 * 60.0
+
+
 class Network(Protocol):
     """What is at the other end of connections."""
 
@@ -44,7 +48,7 @@ class _Selector(selectors.SelectSelector):
     passed = 0.0
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
+        if timeout is None or self.passed > LONGEST_LIFE:
             raise Stuck
         self.passed += max(0.0, timeout)
         return []
