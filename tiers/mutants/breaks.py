@@ -54,6 +54,13 @@ BREAKS = (
         ("log", "sweep"),
     ),
     Break(
+        "swallow an event whose id is another's",
+        "log/appending.py",
+        "    return 0 if row is None else int(row[0])\n",
+        "    return 1 if row is None else int(row[0])\n",
+        ("log",),
+    ),
+    Break(
         "take a late index for filled that is not",
         "database/late.sql",
         "ORDER BY call_sid, position;",
