@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
+import msgspec
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from trunkline.capture.sdk.http import Answer
+from trunkline.api.errors import MORE_INFO, ErrorBody
+from trunkline.capture.sdk.http import Answer, answer_of
 
 
 # Bodies up to this many bytes wait here for their end; uvicorn reads longer ones.
@@ -165,6 +167,17 @@ class Connection(HttpToolsProtocol):
         self._begin_the_usual_way()
         for piece in gathered:
             super().on_body(piece)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, in the shape that all errors have."""
+        body = ErrorBody(
+            code=20001, message=msg, more_info=MORE_INFO.format(20001), status=400
+        )
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        answer = answer_of(400, headers, msgspec.json.encode(body))
+        common = self.server_state.default_headers
+        self.transport.write(_wire(answer, common, keep_alive=False)[0])
+        self.transport.close()
 
     # --- what the door tells ---------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Posts that go straight from their connection to the door, and those that cannot."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -257,6 +258,29 @@ async def test_a_server_that_stops_answers_what_it_has_taken_and_closes(
             said = await client.reader.read()
     assert said.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"connection: close" in said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"nonsense\r\n\r\n",
+        post(more=b"Content-Length: 3\r\n"),
+        post(more=b"a\0: b\r\n"),
+    ],
+    ids=["no HTTP", "two lengths", "a header that is none"],
+)
+async def test_what_is_no_http_is_refused_in_the_usual_shape(
+    site: Site, said: bytes
+) -> None:
+    async with site.client() as client:
+        client.writer.write(said)
+        async with asyncio.timeout(10):
+            head, _, body = (await client.reader.read()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    error = json.loads(body)
+    assert (error["code"], error["status"]) == (20001, 400)
+    assert error["message"] == "Invalid HTTP request received."
+    assert site.door.came == []
 
 
 async def test_who_does_not_read_answers_is_not_answered_on_and_on(
