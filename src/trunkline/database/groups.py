@@ -134,8 +134,9 @@ class GroupCommit:
             failure = None
             try:
                 self._sync()
-            except OSError as error:
-                failure = StorageFailed(f"The disk did not sync: {error.strerror}.")
+            except Exception as error:  # noqa: BLE001 (nobody may wait for good)
+                why = error.strerror if isinstance(error, OSError) else error
+                failure = StorageFailed(f"The disk did not sync: {why}.")
                 failure.__cause__ = error
             self._call(self._synced, group, errors, failure, seconds())
 
@@ -208,7 +209,7 @@ class GroupCommit:
     def _tidy_up(self) -> None:
         try:
             self._tidy()
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 (the thread must go on)
             # Nothing depends on it but time; the next round tries again.
             _logger.warning("database.tidy_failed", error=str(error))
         self._changes = self._connection.total_changes

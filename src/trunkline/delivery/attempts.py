@@ -120,10 +120,12 @@ class Attempts:
         if self._begin_at_once is None:
             return False
         try:
-            attempt.work = self._begin_at_once(
+            work = self._begin_at_once(
                 [delivery.body for delivery in attempt.deliveries],
                 partial(self._heard, attempt),
             )
+            if attempt.work is None:
+                attempt.work = work  # else it has been heard of already
         except Exception:  # see `_send`, which is tried then
             _logger.exception("delivery.sender_failed", sink_sid=self._sink_sid)
         return attempt.work is not None

@@ -253,10 +253,12 @@ class Exchange:
             self._hear(result)
             return
         client._in_hand = self  # noqa: SLF001
-        self._hear(result)
-        if client._in_hand is self:  # noqa: SLF001
-            client._in_hand = None  # noqa: SLF001
-            client._pool.put(self.key, connection)  # noqa: SLF001
+        try:
+            self._hear(result)
+        finally:
+            if client._in_hand is self:  # noqa: SLF001
+                client._in_hand = None  # noqa: SLF001
+                client._pool.put(self.key, connection)  # noqa: SLF001
 
 
 def _closed() -> SendFailed:

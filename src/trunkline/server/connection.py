@@ -21,6 +21,9 @@ from trunkline.capture.sdk.http import Answer, answer_of
 # Bodies up to this many bytes wait here for their end; uvicorn reads longer ones.
 MAX_BODY_BYTES = 65_536
 
+# uvicorn refuses URLs that are longer by far, but only while it parses.
+MAX_URL_BYTES = 8_192
+
 _logger = structlog.get_logger("server")
 
 
@@ -89,6 +92,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Keep a post for the door back until it is whole."""
+        # Once more: another may have been answered since this one began.
+        self._is_at_rest = False
         if self._is_for_the_door():
             self._gathered, self._looked_at = [], False
         else:
@@ -133,6 +138,8 @@ class Connection(HttpToolsProtocol):
         return (
             (before is None or before.response_complete)
             and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and len(self.url) <= MAX_URL_BYTES
             and not self.expect_100_continue
             and parser.should_keep_alive()
             and not parser.should_upgrade()

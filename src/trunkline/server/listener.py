@@ -103,7 +103,7 @@ class _Server(uvicorn.Server):
         now = asyncio.get_running_loop().time()
         for connection in list(self.server_state.connections):
             if isinstance(connection, Connection):
-                connection.look()
+                _look(connection)
         self._waiting = {
             connection: self._waiting.get(connection, now)
             for connection in self.server_state.connections
@@ -125,6 +125,14 @@ def _connection_to(app: Application) -> type[asyncio.Protocol]:
     door = cast("Gateway", app.gateway)
     made = partial(Connection, door=door, paths=HOT_PATHS)
     return cast("type[asyncio.Protocol]", made)
+
+
+def _look(connection: Connection) -> None:
+    try:
+        connection.look()
+    except Exception:  # one connection's trouble, and no other's
+        _logger.exception("server.connection_failed")
+        connection.transport.abort()
 
 
 def _awaits_client(connection: Any) -> bool:

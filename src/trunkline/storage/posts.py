@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -60,12 +61,14 @@ class PostStore:
 
         return await self._database.write(work)
 
+    def has_come(self, delivery: Delivery) -> bool:
+        """Tell whether a delivery is remembered from a short while ago."""
+        row = self._database.look(_SQL["has_come"], _remembered(delivery))
+        return row is not None
+
     def once(self, delivery: Delivery) -> Write:
         """Return the write that remembers a delivery; it raises Repeated."""
-        row = {
-            **msgspec.structs.asdict(delivery),
-            "forgotten_ms": delivery.received_ms - _REPEATED_WITHIN_MS,
-        }
+        row = _remembered(delivery)
 
         def write(connection: sqlite3.Connection) -> None:
             if not connection.execute(_SQL["add_delivery"], row).rowcount:
@@ -199,3 +202,10 @@ class PostStore:
             return max(dropped) >= _PRUNED_TOGETHER
 
         return await self._database.write(write)
+
+
+def _remembered(delivery: Delivery) -> dict[str, Any]:
+    return {
+        **msgspec.structs.asdict(delivery),
+        "forgotten_ms": delivery.received_ms - _REPEATED_WITHIN_MS,
+    }

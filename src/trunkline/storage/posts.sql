@@ -64,6 +64,10 @@ VALUES (:account_sid, :id, :received_ms)
 ON CONFLICT (account_sid, id) DO UPDATE SET received_ms = excluded.received_ms
 WHERE sdk_delivery.received_ms <= :forgotten_ms;
 
+-- has_come: Whether a delivery is remembered from a short while ago.
+SELECT 1 FROM sdk_delivery
+WHERE account_sid = :account_sid AND id = :id AND received_ms > :forgotten_ms;
+
 -- keep: Keep a post.
 INSERT INTO sdk_post
     (account_sid, call_id, event_id, at_ms, received_ms, clock_skew, body)

@@ -200,3 +200,30 @@ async def test_closing_finishes_what_is_waiting(
     with pytest.raises(StorageFailed):
         commits.submit(Insert(2))
     connection.close()
+
+
+@pytest.mark.parametrize("where", ["sync", "tidy"])
+async def test_a_fault_on_the_thread_leaves_nobody_waiting(
+    connection: sqlite3.Connection, disk: Disk, where: str
+) -> None:
+    def fails() -> None:
+        raise MemoryError
+
+    working = {"sync": disk.sync, "tidy": disk.tidy, where: fails}
+    commits = GroupCommit(connection, **working)
+    connection.execute("CREATE TABLE many (value)")
+    connection.executemany(
+        "INSERT INTO many VALUES (?)", [(n,) for n in range(TIDY_CHANGES)]
+    )
+    job = Insert(1)
+    commits.submit(job)
+    if where == "sync":
+        with pytest.raises(StorageFailed):
+            await job.done
+    else:
+        assert await job.done == 1
+        another = Insert(2)
+        commits.submit(another)
+        assert await another.done == 2
+    await commits.close()
+    connection.close()

@@ -139,3 +139,13 @@ async def test_an_id_that_is_none_is_refused(server: Any, bad: str) -> None:
     assert (answer.status, answer.code) == (400, 70001)
     assert "X-Trunkline-Delivery" in json.loads(answer.body)["message"]
     assert await server.events() == []
+
+
+async def test_a_repeat_that_is_overtaken_by_the_sid_counts_once(server: Any) -> None:
+    held = event("outgoing", temp_call_sid=TJS)
+    assert await post(server, held) == 200
+    ringing = event("outgoing-ringing", temp_call_sid=TJS, call_sid=CA)
+    await asyncio.gather(post(server, held), server.post(ringing))
+    names = [data["name"] for data in await server.events()]
+    assert sorted(names) == ["outgoing", "outgoing-ringing"]
+    assert server.gateway.counts["repeated"] == 1

@@ -265,3 +265,22 @@ async def test_no_held_post_is_nested_too_deeply_to_be_let_go(server: Any) -> No
     assert with_sid.status == 200
     taken = sum(answer.status == 200 for answer in answers)
     assert len(await server.events()) == taken + 1
+
+
+@pytest.mark.parametrize("call_sid", [None, CA], ids=["held", "at once"])
+async def test_what_would_make_too_large_an_event_is_refused_and_harms_nobody(
+    house: Any, call_sid: str | None
+) -> None:
+    large = event("high-rtt", 1, call_sid=call_sid)
+    large["payload"]["data"] = {"threshold": 1, "values": "@"}
+    grows = b"[" + b",".join([b"1E15"] * 80_000) + b"]"
+    body = json.dumps(large).encode().replace(b'"@"', grows)
+    async with house.server(sdk_max_event_bytes=1_000_000) as server:
+        await server.post(event("outgoing"))
+        refused = await server.post(body)
+        assert (refused.status, refused.code) == (413, 20413)
+        await server.post(event("outgoing-ringing", 2, call_sid=CA))
+        names = [data["name"] for data in await server.events()]
+        assert names == ["outgoing", "outgoing-ringing"]
+        assert await server.count("held_event") == 0
+        assert await server.count("sdk_call") == 1

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, cast
 
@@ -179,8 +179,22 @@ async def test_a_post_may_come_in_pieces(site: Site, cut: int) -> None:
         post(more=b"Expect: 100-continue\r\n"),
         post(more=b"Connection: close\r\n"),
         CHUNKED,
+        post(path=PATH + b"?" + b"a" * 9000),
+        post().replace(b"HTTP/1.1", b"HTTP/1.0"),
+        post(more=b"Connection: keep-alive\r\n").replace(b"HTTP/1.1", b"HTTP/1.0"),
     ],
-    ids=["GET", "path", "empty", "too long", "continue", "last of all", "chunks"],
+    ids=[
+        "GET",
+        "path",
+        "empty",
+        "too long",
+        "continue",
+        "last of all",
+        "chunks",
+        "long URL",
+        "HTTP/1.0",
+        "the same, kept",
+    ],
 )
 async def test_anything_else_is_the_applications(site: Site, request_: bytes) -> None:
     async with site.client() as client:
@@ -233,6 +247,36 @@ async def test_requests_behind_a_post_are_answered_after_it(site: Site) -> None:
     assert [by for by, _ in answers] == ["door", "app", "app", "app"]
     bodies = [said.rpartition(b" ")[2] for _, said in answers]
     assert bodies == [b"", b"second", b"{}", b"fourth"]
+
+
+async def test_a_request_that_begins_while_another_waits_has_its_own_time(
+    site: Site,
+) -> None:
+    site.door.answers_at_once = False
+    async with site.client() as client:
+        whole = post(b"second")
+        client.writer.write(post(b"first") + whole[:40])
+        await until(lambda: site.door.waiting)
+        site.door.waiting.pop()(TAKEN)
+        assert await client.answer() == ("door", b"")
+        client.writer.write(whole[40:])
+        await until(lambda: site.door.waiting)
+        (connection,) = site.connections
+        connection.look()
+        assert connection.timeout_keep_alive_task is None
+        site.door.waiting.pop()(TAKEN)
+        assert await client.answer() == ("door", b"")
+
+
+async def test_a_fault_in_one_connection_ends_that_one_alone(site: Site) -> None:
+    async with site.client() as client, site.client() as other:
+        await client.ask(post())
+        (connection,) = [c for c in site.connections if c._written]
+        connection.look = None  # type: ignore[method-assign,assignment]
+        async with asyncio.timeout(10):
+            with suppress(ConnectionResetError):
+                assert await client.reader.read() == b""
+        assert await other.ask(post()) == ("door", b"")
 
 
 async def test_who_has_gone_is_not_answered(site: Site) -> None:

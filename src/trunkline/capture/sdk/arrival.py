@@ -3,18 +3,25 @@
 import msgspec
 
 from trunkline.capture.sdk import mapping
+from trunkline.capture.sdk.http import too_large
 from trunkline.capture.sdk.mapping import Sender
 from trunkline.capture.sdk.ports import HeldEvent, KeptPost
 from trunkline.capture.sdk.post import Post, parse_event
 from trunkline.capture.sdk.sticky import Sticky
 from trunkline.events.call_event import encode
 from trunkline.events.catalogue import SDK_EVENT_TYPE
-from trunkline.events.envelope import Event
+from trunkline.events.envelope import MAX_DATA_BYTES, Event
 
 
 # What a client's clock may be behind and ahead before its post is marked (spec 2.5).
 _BEHIND_MS = 24 * 60 * 60 * 1000
 _AHEAD_MS = 10 * 60 * 1000
+
+
+# No body grows to four times its size.
+_SURELY_SMALL = MAX_DATA_BYTES // 5
+# What other posts of its call may add to an event: a few short texts.
+_TOLD_LATER = 10_000
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -40,6 +47,18 @@ def event_of(
         call_sid,
         encode(data),
     )
+
+
+def check_size(arrival: Arrival) -> None:
+    """Raise Refused 20413 where a post's event would be larger than any sink takes.
+
+    At once, while it can be refused: a number may grow as it is written out.
+    """
+    if len(arrival.body) <= _SURELY_SMALL:
+        return
+    event = event_of("", arrival.post, arrival.sender, Sticky(), "")
+    if len(event.data) > MAX_DATA_BYTES - _TOLD_LATER:
+        raise too_large()
 
 
 def held_event(

@@ -40,7 +40,7 @@ from trunkline.capture.sdk.throttle import FailureThrottle
 from trunkline.capture.sdk.token import Caller, Expired, Tokens
 from trunkline.capture.sdk.turns import Turns
 from trunkline.clock import Clock
-from trunkline.errors import Refused, StorageFailed
+from trunkline.errors import Refused, TrunklineError
 from trunkline.settings import Settings
 
 
@@ -142,7 +142,7 @@ class Gateway:
                 return
         except ClientGone:
             return
-        except (Refused, Repeated, StorageFailed) as raised:
+        except TrunklineError as raised:
             error = raised
         await send_whole(send, self._answer_to(error, cors, scope["path"]))
 
@@ -174,7 +174,7 @@ class Gateway:
                 raise too_large()
             address = client_address(peer, headers, self._trusted, self._ip_header)
             self._joiner.take(self._arrival(body, address, named), done)
-        except (Refused, StorageFailed) as error:
+        except TrunklineError as error:
             done(error)
         return True
 

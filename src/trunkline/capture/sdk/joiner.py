@@ -14,6 +14,7 @@ import structlog
 from trunkline.capture.sdk import identity
 from trunkline.capture.sdk.arrival import (
     Arrival,
+    check_size,
     event_of,
     held_event,
     kept_post,
@@ -26,6 +27,7 @@ from trunkline.capture.sdk.ports import (
     HeldEvent,
     Ids,
     Intake,
+    Repeated,
     Rows,
     SavedCall,
     Store,
@@ -34,7 +36,7 @@ from trunkline.capture.sdk.ports import (
 from trunkline.capture.sdk.post import CallIds, parse_event
 from trunkline.capture.sdk.sticky import Sticky, updated
 from trunkline.clock import Clock
-from trunkline.errors import StorageFailed
+from trunkline.errors import TrunklineError
 from trunkline.events.envelope import Event
 
 
@@ -114,12 +116,14 @@ class Joiner:
     ) -> None:
         """See to a post; `done` hears when its event, or the post held, is on disk.
 
-        Or why it is not: StorageFailed, or Repeated for a delivery that has come.
-        Raises StorageFailed where nothing is taken any more; then `done` is not called.
+        Or why it is not. Raises StorageFailed where nothing is taken any more, Repeated
+        for a delivery that has come (attempts of one must take turns), Refused 20413 for
+        what would make too large an event; then `done` is not called.
         """
         post, now_ms = arrival.post, arrival.now_ms
         account_sid, ids = arrival.sender.account_sid, post.ids
-        once = None if delivery is None else self._store.once(delivery)
+        once = None if delivery is None else self._once(delivery)
+        check_size(arrival)
         call_id = ids.temp_call_sid or ids.call_sid
         if call_id is None:
             self._keep_unattached(arrival, done, once)
@@ -188,7 +192,7 @@ class Joiner:
                 await self.release_due()
                 if ticks % PRUNE_EVERY_TICKS == 0:
                     await self.prune()
-            except StorageFailed as error:
+            except TrunklineError as error:
                 # Held events stay where they are; the next tick tries again.
                 _logger.error("sdk_release_failed", error=str(error))
             ticks += 1
@@ -218,6 +222,16 @@ class Joiner:
             deliveries_before_ms=now_ms - DELIVERY_KEPT_MS,
         ):
             pass  # a bounded number at a time, in transactions of their own
+
+    def _once(self, delivery: Delivery) -> Write:
+        """Return the write that remembers a delivery. Raises Repeated if it has come.
+
+        Now, and not with the write alone: what is held of a repeat would be released by
+        whatever comes before that.
+        """
+        if self._store.has_come(delivery):
+            raise Repeated
+        return self._store.once(delivery)
 
     def _counting(self, count: str, done: Done) -> Done:
         """Return what counts an end before `done` hears of it."""
@@ -337,7 +351,7 @@ class Joiner:
         """Submit what `ended` has to undo where it fails, at once or later."""
         try:
             self._intake.submit(events, ended, rows=rows, also=also)
-        except StorageFailed as error:
+        except TrunklineError as error:
             ended(error)
 
     async def _release(self, due: Sequence[tuple[HeldEvent, Call]]) -> None:

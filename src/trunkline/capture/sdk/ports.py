@@ -114,6 +114,10 @@ class Store(Protocol):
         """Do writes in one transaction."""
         ...
 
+    def has_come(self, delivery: Delivery) -> bool:
+        """Tell whether a delivery is remembered from a short while ago."""
+        ...
+
     def once(self, delivery: Delivery) -> Write:
         """Return the write that remembers a delivery; it raises Repeated."""
         ...
