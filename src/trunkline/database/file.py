@@ -57,13 +57,16 @@ class Database:
         self._looker = self._connect()
         self._looker.execute("PRAGMA query_only = ON")
 
-        def tidy() -> None:
-            # By the writer: what another writes costs it all the pages it remembers.
-            _fill_late_indexes(writer)
+        def checkpoint() -> None:
             checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
         self._commits = GroupCommit(
-            writer, sync=lambda: disk.sync(self._wal), tidy=tidy
+            writer,
+            sync=lambda: disk.sync(
+                self._wal
+            ),  # By the writer: what another writes costs it all the pages it remembers.
+            fill=lambda: _fill_late_indexes(writer),
+            checkpoint=checkpoint,
         )
 
     async def close(self) -> None:

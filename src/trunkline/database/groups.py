@@ -61,9 +61,9 @@ Errors = list[BaseException | None]
 class GroupCommit:
     """The one writer of a database.
 
-    `sync` brings what was committed to the disk; `tidy` fills the late indexes, and
-    carries all over into the database file. Both are called on a thread, while nothing
-    else is committed.
+    `sync` brings what was committed to the disk; `fill` fills the late indexes, and
+    `checkpoint` carries all over into the database file. They are called on a thread,
+    while nothing else is committed.
     """
 
     def __init__(
@@ -71,11 +71,13 @@ class GroupCommit:
         connection: sqlite3.Connection,
         *,
         sync: Callable[[], None],
-        tidy: Callable[[], None],
+        fill: Callable[[], None],
+        checkpoint: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._sync = sync
-        self._tidy = tidy
+        self._fill = fill
+        self._checkpoint = checkpoint
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Job] = []
         self._busy = False
@@ -131,13 +133,7 @@ class GroupCommit:
         errors = self._commit(group)
 
         def sync() -> None:
-            failure = None
-            try:
-                self._sync()
-            except Exception as error:  # noqa: BLE001 (nobody may wait for good)
-                why = error.strerror if isinstance(error, OSError) else error
-                failure = StorageFailed(f"The disk did not sync: {why}.")
-                failure.__cause__ = error
+            failure = self._failure_to_sync()
             self._call(self._synced, group, errors, failure, seconds())
 
         self._tasks.put(sync)
@@ -178,8 +174,13 @@ class GroupCommit:
         else:
             self._go_on()
 
-    def _go_on(self) -> None:
+    def _tidied(self, failure: StorageFailed | None) -> None:
         self.tidying = False
+        if failure is not None:
+            self._lost = failure
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._lost is not None:
             for job in self._waiting:
                 _tell(job, self._lost)
@@ -206,14 +207,33 @@ class GroupCommit:
         while (task := self._tasks.get()) is not None:
             task()
 
-    def _tidy_up(self) -> None:
+    def _failure_to_sync(self) -> StorageFailed | None:
+        """Sync; return why that failed, None where it did not."""
         try:
-            self._tidy()
+            self._sync()
+        except Exception as error:  # noqa: BLE001 (nobody may wait for good)
+            why = error.strerror if isinstance(error, OSError) else error
+            failure = StorageFailed(f"The disk did not sync: {why}.")
+            failure.__cause__ = error
+            return failure
+        return None
+
+    def _tidy_up(self) -> None:
+        # What was filled is synced before it is carried over: where the power fails in
+        # between, the log must not lack what the file has already.
+        self._try(self._fill)
+        failure = self._failure_to_sync()
+        if failure is None:
+            self._try(self._checkpoint)
+        self._changes = self._connection.total_changes
+        self._call(self._tidied, failure)
+
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
         except Exception as error:  # noqa: BLE001 (the thread must go on)
             # Nothing depends on it but time; the next round tries again.
             _logger.warning("database.tidy_failed", error=str(error))
-        self._changes = self._connection.total_changes
-        self._call(self._go_on)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)

@@ -28,6 +28,9 @@ class Disk:
         if self.error is not None:
             raise self.error
 
+    def fill(self) -> None:
+        assert self.open.is_set()
+
     def tidy(self) -> None:
         self.tidied += 1
 
@@ -75,7 +78,9 @@ def disk() -> Disk:
 async def commits(
     connection: sqlite3.Connection, disk: Disk
 ) -> AsyncIterator[GroupCommit]:
-    commits = GroupCommit(connection, sync=disk.sync, tidy=disk.tidy)
+    commits = GroupCommit(
+        connection, sync=disk.sync, fill=disk.fill, checkpoint=disk.tidy
+    )
     yield commits
     await commits.close()
     connection.close()
@@ -190,7 +195,9 @@ async def test_the_log_is_carried_over_now_and_then(
 async def test_closing_finishes_what_is_waiting(
     connection: sqlite3.Connection, disk: Disk
 ) -> None:
-    commits = GroupCommit(connection, sync=disk.sync, tidy=disk.tidy)
+    commits = GroupCommit(
+        connection, sync=disk.sync, fill=disk.fill, checkpoint=disk.tidy
+    )
     job = Insert(1)
     commits.submit(job)
 
@@ -202,14 +209,19 @@ async def test_closing_finishes_what_is_waiting(
     connection.close()
 
 
-@pytest.mark.parametrize("where", ["sync", "tidy"])
+@pytest.mark.parametrize("where", ["sync", "fill", "checkpoint"])
 async def test_a_fault_on_the_thread_leaves_nobody_waiting(
     connection: sqlite3.Connection, disk: Disk, where: str
 ) -> None:
     def fails() -> None:
         raise MemoryError
 
-    working = {"sync": disk.sync, "tidy": disk.tidy, where: fails}
+    working = {
+        "sync": disk.sync,
+        "fill": disk.fill,
+        "checkpoint": disk.tidy,
+        where: fails,
+    }
     commits = GroupCommit(connection, **working)
     connection.execute("CREATE TABLE many (value)")
     connection.executemany(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from trunkline.database import disk
+
 
 CA, TJS = "CA" + "1" * 32, "TJS86cbb486-ccff-4689-b2da-587321b75215"
 DELIVERY = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -149,3 +151,15 @@ async def test_a_repeat_that_is_overtaken_by_the_sid_counts_once(server: Any) ->
     names = [data["name"] for data in await server.events()]
     assert sorted(names) == ["outgoing", "outgoing-ringing"]
     assert server.gateway.counts["repeated"] == 1
+
+
+async def test_a_repeat_of_what_was_written_but_not_synced_is_not_accepted(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(disk, "sync", fails)
+    assert await post(server, event(call_sid=CA)) == 503
+    monkeypatch.undo()
+    assert await post(server, event(call_sid=CA)) == 503

@@ -27,7 +27,6 @@ from trunkline.capture.sdk.ports import (
     HeldEvent,
     Ids,
     Intake,
-    Repeated,
     Rows,
     SavedCall,
     Store,
@@ -116,14 +115,25 @@ class Joiner:
     ) -> None:
         """See to a post; `done` hears when its event, or the post held, is on disk.
 
-        Or why it is not. Raises StorageFailed where nothing is taken any more, Repeated
-        for a delivery that has come (attempts of one must take turns), Refused 20413 for
-        what would make too large an event; then `done` is not called.
+        Or why it is not: StorageFailed, or Repeated for a delivery that has come
+        (attempts of one must take turns). Raises StorageFailed where nothing is taken any
+        more, Refused 20413 for too large an event; then `done` is not called.
         """
+        check_size(arrival)
+        once = None
+        if delivery is not None:
+            once = self._store.once(delivery)
+            if self._store.has_come(delivery):
+                # Nothing of it is held, or whoever comes next would release it as well;
+                # but it is the write that says so: what was seen may not be synced.
+                self._intake.submit((), done, also=once)
+                return
+        self._join(arrival, done, once)
+
+    def _join(self, arrival: Arrival, done: Done, once: Write | None) -> None:
+        """Emit a post's event as that of its call, or hold it."""
         post, now_ms = arrival.post, arrival.now_ms
         account_sid, ids = arrival.sender.account_sid, post.ids
-        once = None if delivery is None else self._once(delivery)
-        check_size(arrival)
         call_id = ids.temp_call_sid or ids.call_sid
         if call_id is None:
             self._keep_unattached(arrival, done, once)
@@ -222,16 +232,6 @@ class Joiner:
             deliveries_before_ms=now_ms - DELIVERY_KEPT_MS,
         ):
             pass  # a bounded number at a time, in transactions of their own
-
-    def _once(self, delivery: Delivery) -> Write:
-        """Return the write that remembers a delivery. Raises Repeated if it has come.
-
-        Now, and not with the write alone: what is held of a repeat would be released by
-        whatever comes before that.
-        """
-        if self._store.has_come(delivery):
-            raise Repeated
-        return self._store.once(delivery)
 
     def _counting(self, count: str, done: Done) -> Done:
         """Return what counts an end before `done` hears of it."""
