@@ -167,7 +167,8 @@ class GroupCommit:
         for watcher in self._watchers:
             watcher(self._writers, seconds)
         for job, error in zip(group, errors, strict=True):
-            _tell(job, error or failure)
+            # What a job refused it may have seen in this very group, which is not kept.
+            _tell(job, failure or error)
         if self._connection.total_changes - self._changes >= TIDY_CHANGES:
             self.tidying = True
             self._tasks.put(self._tidy_up)

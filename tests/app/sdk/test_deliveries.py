@@ -163,3 +163,18 @@ async def test_a_repeat_of_what_was_written_but_not_synced_is_not_accepted(
     assert await post(server, event(call_sid=CA)) == 503
     monkeypatch.undo()
     assert await post(server, event(call_sid=CA)) == 503
+
+
+async def test_a_repeat_beside_what_is_not_synced_is_not_accepted(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    metrics = {"group": "g", "name": "n", "payload": [{"call_sid": CA, "mos": 4}]}
+    monkeypatch.setattr(disk, "sync", fails)
+    path = "/v4/EndpointMetrics"
+    answers = await asyncio.gather(
+        *(post(server, metrics, path=path) for _ in range(2))
+    )
+    assert answers == [503, 503]
