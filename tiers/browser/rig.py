@@ -8,12 +8,13 @@ import json
 import socket
 import struct
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import jwt
 import requests
 import uvicorn
 from starlette.applications import Starlette
@@ -50,7 +51,8 @@ class Rig:
     def __init__(self, certificate: Path, key: Path, authority: Path) -> None:
         self._authority = authority
         self.trunkline = ""
-        self.twilio_posts: list[dict[str, Any]] = []
+        # By the identity in the token: two phones may post the same at the same time.
+        self.twilio_posts: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.attempts: Counter[str] = Counter()
         self.media = Media()
         self.signalling = Signalling(self.media)
@@ -111,7 +113,10 @@ class Rig:
         if request.url.hostname == TRUNKLINE_HOST:
             return await self._trunkline(request)
         if request.method == "POST":
-            self.twilio_posts.append(json.loads(await request.body()))
+            token = request.headers["x-twilio-token"]
+            claims = jwt.decode(token, options={"verify_signature": False})
+            posts = self.twilio_posts[claims["grants"]["identity"]]
+            posts.append(json.loads(await request.body()))
         return Response(status_code=200, headers=_CORS)
 
     async def _trunkline(self, request: Request) -> Response:
