@@ -81,6 +81,10 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Job] = []
         self._busy = False
+        # What is committed and not synced yet: its jobs, what became of them, since when.
+        self._group: list[Job] = []
+        self._errors: Errors = []
+        self._seconds = stopwatch()
         self._writers = 0
         self.tidying = False
         """Whether a thread has the connection."""
@@ -127,16 +131,11 @@ class GroupCommit:
     # --- on the event loop -----------------------------------------------------------
 
     def _commit_waiting(self) -> None:
-        seconds = stopwatch()
-        group, self._waiting = self._waiting, []
-        self._writers = sum(job.writers for job in group)
-        errors = self._commit(group)
-
-        def sync() -> None:
-            failure = self._failure_to_sync()
-            self._call(self._synced, group, errors, failure, seconds())
-
-        self._tasks.put(sync)
+        self._seconds = stopwatch()
+        self._group, self._waiting = self._waiting, []
+        self._writers = sum(job.writers for job in self._group)
+        self._errors = self._commit(self._group)
+        self._tasks.put(self._sync_group)
 
     def _commit(self, group: list[Job]) -> Errors:
         """Run a group in one transaction; return each job's error, None where kept."""
@@ -153,20 +152,16 @@ class GroupCommit:
             return [_failure(error)] * len(group)
         return errors
 
-    def _synced(
-        self,
-        group: list[Job],
-        errors: Errors,
-        failure: StorageFailed | None,
-        seconds: float,
-    ) -> None:
+    def _synced(self, failure: StorageFailed | None) -> None:
         if failure is not None:
             # What the system held may be gone without a trace: nothing that comes
             # after can be trusted to be kept either, until a new start has looked.
             self._lost = failure
+        seconds = self._seconds()
         for watcher in self._watchers:
             watcher(self._writers, seconds)
-        for job, error in zip(group, errors, strict=True):
+        group, self._group = self._group, []
+        for job, error in zip(group, self._errors, strict=True):
             # What a job refused it may have seen in this very group, which is not kept.
             _tell(job, failure or error)
         if self._connection.total_changes - self._changes >= TIDY_CHANGES:
@@ -207,6 +202,11 @@ class GroupCommit:
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
             task()
+
+    def _sync_group(self) -> None:
+        # The thread gets no hold of the group: what it lets go of last it would have to
+        # take apart, with the loop waiting for Python's lock.
+        self._call(self._synced, self._failure_to_sync())
 
     def _failure_to_sync(self) -> StorageFailed | None:
         """Sync; return why that failed, None where it did not."""
