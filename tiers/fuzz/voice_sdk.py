@@ -28,7 +28,7 @@ from trunkline.capture.sdk.mapping import Sender
 from trunkline.capture.sdk.post import Post, parse_event, parse_metrics
 from trunkline.capture.sdk.privacy import Privacy
 from trunkline.capture.sdk.samples import RollUp, roll_ups, samples_of, total
-from trunkline.capture.sdk.sticky import Sticky, updated
+from trunkline.capture.sdk.sticky import Memory
 from trunkline.capture.sdk.token import MAX_LIFETIME_S, Tokens
 from trunkline.errors import Refused
 from trunkline.events import envelope, schemas
@@ -270,7 +270,9 @@ def _ids_of_event(post: Post) -> set[str]:
 
 
 def _event(post: Post, call_sid: str) -> bytes:
-    event = event_of("EZ" + "1" * 32, post, _SENDER, updated(Sticky(), post), call_sid)
+    memory = Memory()
+    memory.hear(post)
+    event = event_of("EZ" + "1" * 32, post, _SENDER, memory, call_sid)
     json.loads(envelope.render(event, 2))
     return event.data
 

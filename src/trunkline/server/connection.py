@@ -1,9 +1,9 @@
 """A connection of the listener: uvicorn's own, with a short way for Voice SDK posts.
 
 A post whose head and body are here is handed to the gateway as it is: no task, no
-ASGI messages, one write for its answer. That is a third of what a request costs else.
-Whatever the gateway does not take at once, and every other request, goes the way of
-all ASGI servers; so do requests in a pipeline behind another.
+ASGI messages, one write for its answer. Where its head is that of the last one, it is
+not even parsed. Whatever the gateway does not take at once, and every other request,
+goes the way of all ASGI servers; so do requests in a pipeline behind another.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trunkline.api.errors import MORE_INFO, ErrorBody
 from trunkline.capture.sdk.http import Answer, answer_of
+from trunkline.server.heads import Head, head_of
 
 
 # Bodies up to this many bytes wait here for their end; uvicorn reads longer ones.
@@ -30,14 +31,14 @@ _logger = structlog.get_logger("server")
 class Door(Protocol):
     """Who takes posts at once."""
 
+    def client_of(self, headers: Sequence[tuple[bytes, bytes]], peer: str) -> Any:
+        """Return who posts with that head; None where it has to go the usual way."""
+        ...
+
     def take_at_once(
-        self,
-        headers: Sequence[tuple[bytes, bytes]],
-        peer: str,
-        body: bytes,
-        tell: Callable[[Answer], None],
-    ) -> bool:
-        """Take a post and call `tell` later, or return False and have done nothing."""
+        self, client: Any, body: bytes, tell: Callable[[Answer], None]
+    ) -> None:
+        """Take a post, and call `tell` at once or later."""
         ...
 
 
@@ -54,6 +55,15 @@ class Connection(HttpToolsProtocol):
         self._turn = _Turn(self)
         # A post for the door of which the head is here, and what of its body is.
         self._gathered: list[bytes] | None = None
+        # Whether the parser is in the middle of a request.
+        self._begun = False
+        # The head of the last post that the door took, and who it says that posts.
+        self._head: Head | None = None
+        self._client: Any = None
+        # What is here of a post with that head; the parser has not seen it.
+        self._kept_back = b""
+        # The post that the door took of what the parser was just fed with.
+        self._taken: tuple[Any, bytes] | None = None
         self._looked_at = False
         # Whether the last request was the door's: then no timer runs until the next.
         self._is_at_rest = False
@@ -74,12 +84,64 @@ class Connection(HttpToolsProtocol):
             if self._looked_at:
                 self._go_the_usual_way()
             self._looked_at = True
+        elif self._kept_back:
+            if self._looked_at:
+                data, self._kept_back = self._kept_back, b""
+                self._parse(data)
+            self._looked_at = True
         elif self._is_at_rest:
             # Here and not after each post: a timer costs as much as parsing its head.
             self._is_at_rest = False
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    # --- what comes ------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Take a post with the head of the last one; let all else be parsed."""
+        if self._head is not None and not self._begun:
+            if self._kept_back:
+                data, self._kept_back = self._kept_back + data, b""
+            if self._is_seen_to(data):
+                return
+        self._parse(data)
+
+    def _is_seen_to(self, data: bytes) -> bool:
+        """See to a post with the head of the last one; tell whether it is one."""
+        found = self._head.body_in(data) if self._head is not None else None
+        if found is None:
+            return False
+        start, end = found
+        turn = self._turn
+        if (
+            not start < end <= start + MAX_BODY_BYTES
+            or len(data) > end
+            or cast("Any", self.cycle) is not turn
+            or not turn.response_complete
+            or self._is_hindered()
+        ):
+            return False
+        self._is_at_rest = False
+        self._unset_keepalive_if_required()
+        if len(data) < end:
+            self._kept_back, self._looked_at = data, False
+            return True
+        turn.begin()
+        try:
+            self._door.take_at_once(self._client, data[start:], turn.answer)
+        except Exception:  # noqa: BLE001 (it is told where it happens the usual way, too)
+            turn.response_complete = True
+            return False
+        return True
+
+    def _parse(self, data: bytes) -> None:
+        begun = self._begun
+        super().data_received(data)
+        taken, self._taken = self._taken, None
+        if taken is not None and not begun:
+            client, body = taken
+            self._head, self._client = head_of(data, body), client
 
     # --- what the parser calls -------------------------------------------------------
 
@@ -88,6 +150,7 @@ class Connection(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
+        self._begun = True
         self._is_at_rest = False
 
     def on_headers_complete(self) -> None:
@@ -108,25 +171,34 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Hand a whole post to the door."""
+        self._begun = False
         pieces = self._gathered
         if pieces is None:
             super().on_message_complete()
             return
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        client = self._hand_over(body)
+        if client is None:
+            self._go_the_usual_way()
+            super().on_message_complete()
+        else:
+            self._gathered, self._taken = None, (client, body)
+
+    def _hand_over(self, body: bytes) -> Any:
+        """Hand a post over; return who posts, None where the door did not take it."""
         turn = self._turn
         turn.begin()
         self.cycle = turn  # type: ignore[assignment]
         try:
-            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            taken = self._door.take_at_once(self.headers, self._peer, body, turn.answer)
+            client = self._door.client_of(self.headers, self._peer)
+            if client is not None:
+                self._door.take_at_once(client, body, turn.answer)
         except Exception:  # the usual way tells the client, where it fails as well
             _logger.exception("server.door_failed")
-            taken = False
-        if taken:
-            self._gathered = None
-            return
-        turn.response_complete = True
-        self._go_the_usual_way()
-        super().on_message_complete()
+            client = None
+        if client is None:
+            turn.response_complete = True
+        return client
 
     def _is_for_the_door(self) -> bool:
         if (
@@ -143,9 +215,7 @@ class Connection(HttpToolsProtocol):
             and not self.expect_100_continue
             and parser.should_keep_alive()
             and not parser.should_upgrade()
-            and not self._is_crowded()
-            # Who does not read answers has the next one wait, which uvicorn sees to.
-            and not self.flow.write_paused
+            and not self._is_hindered()
             and 0 < self._content_length() <= MAX_BODY_BYTES
         )
 
@@ -156,9 +226,14 @@ class Connection(HttpToolsProtocol):
                 return int(value)
         return 0
 
-    def _is_crowded(self) -> bool:
+    def _is_hindered(self) -> bool:
+        """Tell whether there are too many connections, or a client does not read.
+
+        Who does not read answers has the next one wait, which uvicorn sees to.
+        """
         limit = self.limit_concurrency
-        return limit is not None and len(self.connections) >= limit
+        is_crowded = limit is not None and len(self.connections) >= limit
+        return is_crowded or self.flow.write_paused
 
     def _begin_the_usual_way(self) -> None:
         url, headers = self.url, self.headers

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trunkline.capture.sdk.device import Hints
 from trunkline.capture.sdk.mapping import Place, Sender, call_event
 from trunkline.capture.sdk.post import parse_event
-from trunkline.capture.sdk.sticky import Sticky, updated
+from trunkline.capture.sdk.sticky import Memory
 from trunkline.events import schemas
 from trunkline.events.call_event import Location, encode
 
@@ -68,22 +68,22 @@ def post(
 
 
 def mapped(
-    raw: bytes, sticky: Sticky | None = None, sender: Sender = SENDER, **more: Any
+    raw: bytes, memory: Memory | None = None, sender: Sender = SENDER, **more: Any
 ) -> Any:
     read = parse_event(raw, 1_000)
-    data = encode(
-        call_event(read, sender, updated(sticky or Sticky(), read), CALL, **more)
-    )
+    memory = memory or Memory()
+    memory.hear(read)
+    data = encode(call_event(read, sender, memory, CALL, **more))
     for validator in VALIDATORS:
         validator.validate(json.loads(data))
     return json.loads(data)
 
 
-def after(*posts: bytes) -> Sticky:
-    sticky = Sticky()
+def after(*posts: bytes) -> Memory:
+    memory = Memory()
     for raw in posts:
-        sticky = updated(sticky, parse_event(raw, 1_000))
-    return sticky
+        memory.hear(parse_event(raw, 1_000))
+    return memory
 
 
 EDGE = post(
@@ -117,7 +117,7 @@ def test_the_specifications_example_comes_out_to_the_letter() -> None:
         '"engine":{"name":"Blink","version":"156.0.0.0"},"edge_location":"ashburn"}}}}'
     )
     read = parse_event(HIGH_RTT, 0)
-    data = call_event(read, SENDER, updated(after(EDGE), read), CALL)
+    data = call_event(read, SENDER, after(EDGE, HIGH_RTT), CALL)
     assert encode(data).decode() == expected
 
 
@@ -293,7 +293,7 @@ def test_the_newest_by_the_clients_clock_counts_in_any_order() -> None:
         "settings", "edge", {"edge": "dublin"}, timestamp="2026-11-20T09:20:00Z"
     )
     for order in ([EDGE, later], [later, EDGE]):
-        told = after(*order)
+        told = after(*order).sticky
         assert told.edge.value == "dublin"
         assert told.selected_edge.value == "dublin"
 

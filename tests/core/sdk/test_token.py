@@ -257,8 +257,29 @@ def test_a_good_token_is_remembered_until_it_expires() -> None:
     token = signed(claims())
     assert checked.remembered(token, NOW * 1000) is None
     caller = checked.verify(token, NOW * 1000)
-    assert checked.remembered(token, (NOW + 3599) * 1000) == caller
+    good = checked.remembered(token, (NOW + 3599) * 1000)
+    assert good is not None
+    assert (good.caller, good.until_ms) == (caller, (NOW + 3600) * 1000)
     assert checked.remembered(token, (NOW + 3600) * 1000) is None
+
+
+@pytest.mark.parametrize("revoked_by", ["change", "others"])
+def test_who_holds_a_good_token_learns_that_it_is_not_any_more(
+    revoked_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trunkline.capture.sdk.token.MAX_CACHED", 2)
+    checked = tokens()
+    token = signed(claims())
+    checked.verify(token, NOW * 1000)
+    good = checked.remembered(token, NOW * 1000)
+    assert good is not None
+    assert good.until_ms > NOW * 1000
+    if revoked_by == "change":
+        checked.forget()
+    else:  # what is remembered is bounded, and only that can be revoked
+        for number in range(2):
+            checked.verify(signed(claims(jti=str(number))), NOW * 1000)
+    assert good.until_ms <= NOW * 1000
 
 
 def test_a_bad_token_is_not_remembered() -> None:

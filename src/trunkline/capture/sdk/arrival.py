@@ -7,7 +7,7 @@ from trunkline.capture.sdk.http import too_large
 from trunkline.capture.sdk.mapping import Sender
 from trunkline.capture.sdk.ports import HeldEvent, KeptPost
 from trunkline.capture.sdk.post import Post, parse_event
-from trunkline.capture.sdk.sticky import Sticky
+from trunkline.capture.sdk.sticky import Memory, Sticky
 from trunkline.events.call_event import encode
 from trunkline.events.catalogue import SDK_EVENT_TYPE
 from trunkline.events.envelope import MAX_DATA_BYTES, Event
@@ -34,10 +34,10 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def event_of(
-    event_id: str, post: Post, sender: Sender, sticky: Sticky, call_sid: str
+    event_id: str, post: Post, sender: Sender, memory: Memory, call_sid: str
 ) -> Event:
-    """Return the event of a post."""
-    data = mapping.call_event(post, sender, sticky, call_sid)
+    """Return the event of a post. `memory` has heard the post last, or none."""
+    data = mapping.call_event(post, sender, memory, call_sid)
     return Event(
         event_id,
         sender.account_sid,
@@ -56,7 +56,7 @@ def check_size(arrival: Arrival) -> None:
     """
     if len(arrival.body) <= _SURELY_SMALL:
         return
-    event = event_of("", arrival.post, arrival.sender, Sticky(), "")
+    event = event_of("", arrival.post, arrival.sender, Memory(), "")
     if len(event.data) > MAX_DATA_BYTES - _TOLD_LATER:
         raise too_large()
 
@@ -79,7 +79,7 @@ def held_event(
 def released(held: HeldEvent, sticky: Sticky, call_sid: str) -> Event:
     """Return the event of a post that has waited."""
     post = parse_event(held.body, held.received_ms)
-    return event_of(held.event_id, post, held.sender, sticky, call_sid)
+    return event_of(held.event_id, post, held.sender, Memory(sticky), call_sid)
 
 
 def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptPost:

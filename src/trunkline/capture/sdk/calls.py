@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from trunkline.capture.sdk.ports import HeldEvent
-from trunkline.capture.sdk.sticky import Sticky
+from trunkline.capture.sdk.sticky import Memory, Sticky
 
 
 Key = tuple[str, str]
@@ -20,11 +20,11 @@ class Call:
     lacks something; `held` are the events that wait, by their ids.
     """
 
-    __slots__ = ("call_sid", "held", "is_saved", "over", "seen_ms", "sticky")
+    __slots__ = ("call_sid", "held", "is_saved", "memory", "over", "seen_ms")
 
     def __init__(self, *, call_sid: str | None, sticky: Sticky, seen_ms: int) -> None:
         self.call_sid = call_sid
-        self.sticky = sticky
+        self.memory = Memory(sticky)
         self.seen_ms = seen_ms
         self.is_saved = call_sid is not None
         self.over = False

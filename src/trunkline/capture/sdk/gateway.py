@@ -13,8 +13,9 @@ import structlog
 
 from trunkline.capture.sdk import device, worker
 from trunkline.capture.sdk.arrival import Arrival
+from trunkline.capture.sdk.client import Client, hint_headers
 from trunkline.capture.sdk.client_address import client_address
-from trunkline.capture.sdk.device import MAX_CHARACTERS, Hints
+from trunkline.capture.sdk.device import Hints
 from trunkline.capture.sdk.failures import TokenFailures
 from trunkline.capture.sdk.http import (
     Answer,
@@ -146,37 +147,33 @@ class Gateway:
             error = raised
         await send_whole(send, self._answer_to(error, cors, scope["path"]))
 
-    def take_at_once(
-        self,
-        headers: Sequence[tuple[bytes, bytes]],
-        peer: str,
-        body: bytes,
-        tell: Callable[[Answer], None],
-    ) -> bool:
-        """Take a whole event post without a task; `tell` gets the answer once it is due.
+    def client_of(
+        self, headers: Sequence[tuple[bytes, bytes]], peer: str
+    ) -> Client | None:
+        """Return who posts with that head, for any number of posts that have it.
 
-        `peer` is the socket's address. Returns False for an attempt of our service
-        worker, which may have to wait for another of the same post: it goes by
-        `__call__`, and nothing has been done here.
+        `peer` is the socket's address. None for an attempt of our service worker, which
+        may have to wait for another of the same post: it goes by `__call__`.
         """
         named = dict(headers)
-        if _DELIVERY in named:
-            return False
-        cors = self._cors(named)
+        return None if _DELIVERY in named else self._client(named, headers, peer)
+
+    def take_at_once(
+        self, client: Client, body: bytes, tell: Callable[[Answer], None]
+    ) -> None:
+        """Take a whole event post without a task; `tell` gets the answer once it is due."""
 
         def done(error: BaseException | None) -> None:
             if error is None:
                 self.counts["events"] += 1
-            tell(self._answer_to(error, cors))
+            tell(self._answer_to(error, client.cors))
 
         try:
             if len(body) > self._max_event_bytes:
                 raise too_large()
-            address = client_address(peer, headers, self._trusted, self._ip_header)
-            self._joiner.take(self._arrival(body, address, named), done)
+            self._joiner.take(self._arrival(body, client), done)
         except TrunklineError as error:
             done(error)
-        return True
 
     def _answer_to(
         self, error: BaseException | None, cors: HeaderList, path: str = ""
@@ -216,7 +213,8 @@ class Gateway:
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
     ) -> None:
         body = await read_body(receive, headers, self._max_event_bytes)
-        arrival = self._arrival(body, self._address(scope), headers)
+        client = self._client(headers, scope["headers"], _peer(scope))
+        arrival = self._arrival(body, client)
         delivery = _delivery(headers, arrival.sender.account_sid, arrival.now_ms)
         if delivery is None:
             await self._kept(arrival)
@@ -240,23 +238,39 @@ class Gateway:
         self._joiner.take(arrival, done, delivery)
         await kept
 
-    def _arrival(
-        self, body: bytes, address: str, headers: dict[bytes, bytes]
-    ) -> Arrival:
+    def _client(
+        self,
+        named: dict[bytes, bytes],
+        headers: Sequence[tuple[bytes, bytes]],
+        peer: str,
+    ) -> Client:
+        return Client(
+            token=named.get(_TOKEN, b""),
+            address=client_address(peer, headers, self._trusted, self._ip_header),
+            hints=hint_headers(named),
+            cors=self._cors(named),
+        )
+
+    def _arrival(self, body: bytes, client: Client) -> Arrival:
         """Return a post as it may be kept. Raises Refused: for its token, or 70001."""
         now_ms = self._clock.now_ms()
-        token = headers.get(_TOKEN, b"")
-        caller = self._tokens.remembered(token, now_ms) or self._checked(
-            token, address, now_ms, lambda: [parse_event(body, now_ms).ids]
-        )
+        if client.good is None or now_ms >= client.good.until_ms:
+            self._recognise(client, now_ms, lambda: [parse_event(body, now_ms).ids])
         return Arrival(
             post=parse_event(body, now_ms),
             body=self._privacy.body(body),
-            sender=self._sender(
-                caller, address, self._place_of(address), *_hints(headers)
-            ),
+            sender=client.sender,
             now_ms=now_ms,
         )
+
+    def _recognise(
+        self, client: Client, now_ms: int, ids: Callable[[], list[CallIds]]
+    ) -> None:
+        """Say who a client is, for as long as its token is good. Raises Refused."""
+        caller = self._caller(client.token, client.address, now_ms, ids)
+        place = self._place_of(client.address)
+        client.sender = self._sender(caller, client.address, place, *client.hints)
+        client.good = self._tokens.remembered(client.token, now_ms)
 
     def _make_sender(
         self, caller: Caller, address: str, place: Place, *hints: bytes
@@ -276,7 +290,7 @@ class Gateway:
         now_ms = self._clock.now_ms()
         body = await read_body(receive, headers, self._max_metrics_bytes)
         token = headers.get(_TOKEN, b"")
-        caller = self._tokens.remembered(token, now_ms) or self._checked(
+        caller = self._caller(
             token, self._address(scope), now_ms, lambda: parse_metrics(body).ids
         )
         account_sid = caller.account_sid
@@ -287,7 +301,7 @@ class Gateway:
             _delivery(headers, account_sid, now_ms),
         )
 
-    def _checked(
+    def _caller(
         self,
         token: bytes,
         address: str,
@@ -295,6 +309,9 @@ class Gateway:
         ids: Callable[[], list[CallIds]],
     ) -> Caller:
         """Return who posts. `ids` are the post's, wanted if its token has expired."""
+        known = self._tokens.remembered(token, now_ms)
+        if known is not None:
+            return known.caller
         if self._throttle.is_blocked(address, now_ms):
             raise Refused(20429, 429, "Too Many Requests")
         try:
@@ -312,9 +329,8 @@ class Gateway:
             raise
 
     def _address(self, scope: Scope) -> str:
-        peer = scope.get("client")
         return client_address(
-            peer[0] if peer else "", scope["headers"], self._trusted, self._ip_header
+            _peer(scope), scope["headers"], self._trusted, self._ip_header
         )
 
     def _cors(self, headers: dict[bytes, bytes]) -> HeaderList:
@@ -323,6 +339,12 @@ class Gateway:
         origin = headers.get(b"origin", b"")
         allowed = [(b"access-control-allow-origin", origin)]
         return [*(allowed if origin in self._origins else ()), (b"vary", b"Origin")]
+
+
+def _peer(scope: Scope) -> str:
+    """Return the address of the socket, empty where it has none."""
+    peer = scope.get("client")
+    return peer[0] if peer else ""
 
 
 def _check_preflight(scope: Scope) -> None:
@@ -364,14 +386,3 @@ def _readable(ids: Callable[[], list[CallIds]]) -> list[CallIds]:
         return ids()
     except Refused:
         return []  # what is wrong with the token comes first
-
-
-def _hints(headers: dict[bytes, bytes]) -> tuple[bytes, bytes, bytes, bytes]:
-    """Return the headers that `Hints` are made of."""
-    get = headers.get
-    return (
-        get(b"user-agent", b"")[:MAX_CHARACTERS],
-        get(b"sec-ch-ua", b"")[:MAX_CHARACTERS],
-        get(b"sec-ch-ua-mobile", b"")[:MAX_CHARACTERS],
-        get(b"sec-ch-ua-platform", b"")[:MAX_CHARACTERS],
-    )

@@ -33,7 +33,7 @@ from trunkline.capture.sdk.ports import (
     Write,
 )
 from trunkline.capture.sdk.post import CallIds, parse_event
-from trunkline.capture.sdk.sticky import Sticky, updated
+from trunkline.capture.sdk.sticky import Sticky
 from trunkline.clock import Clock
 from trunkline.errors import TrunklineError
 from trunkline.events.envelope import Event
@@ -106,7 +106,7 @@ class Joiner:
             ids = CallIds(None, held.temp_call_sid)
             call = self._call(held.sender.account_sid, ids)
             post = parse_event(held.body, held.received_ms)
-            call.sticky = updated(call.sticky, post)
+            call.memory.hear(post)
             call.over = call.over or identity.ends_call(post)
             self._calls.hold(call, held)
 
@@ -140,10 +140,8 @@ class Joiner:
             return
         call = self._call(account_sid, ids)
         call.seen_ms = now_ms
-        sticky = updated(call.sticky, post)
-        if sticky.edge is not call.sticky.edge:
+        if call.memory.hear(post):
             call.is_saved = False  # told once in a call: a restart must not lose it
-        call.sticky = sticky
         if identity.ends_call(post):
             call.over = True
         has_room = self._calls.held_bytes < self._max_held_bytes
@@ -156,33 +154,33 @@ class Joiner:
         )
         is_emitted = post.level not in self._quiet
         event_id = self._ids.sid("EZ") if is_emitted else None
-        match decision:
-            case identity.Hold(until_ms):
-                kept = self._kept(arrival, call_id, event_id)
-                if event_id is None:
-                    ended = self._counting("below_level", done)
-                    self._intake.submit((), ended, rows=kept, also=once)
-                    return
-                held = held_event(arrival, event_id, call_id, until_ms)
-                self._hold(call, held, done, once=once, kept=kept)
-            case identity.Emit(call_sid):
-                kept = self._kept(arrival, call_sid, event_id)
-                sender, events = arrival.sender, list[Event]()
-                if event_id is not None:
-                    events = [event_of(event_id, post, sender, sticky, call_sid)]
-                if call.is_saved and call.call_sid == call_sid and not call.held:
-                    # The hot way: nearly every post goes here.
-                    count = "emitted" if events else "below_level"
-                elif call_sid == ids.temp_call_sid:
-                    # Nothing is held, or there is no room: this id must do.
-                    count = "emitted_unresolved" if events else "below_level"
-                else:
-                    self._emit_and_save(
-                        call, call_sid, arrival, events, done, once=once, kept=kept
-                    )
-                    return
-                ended = self._counting(count, done)
-                self._intake.submit(events, ended, rows=kept, also=once)
+        if isinstance(decision, identity.Hold):
+            kept = self._kept(arrival, call_id, event_id)
+            if event_id is None:
+                ended = self._counting("below_level", done)
+                self._intake.submit((), ended, rows=kept, also=once)
+                return
+            held = held_event(arrival, event_id, call_id, decision.until_ms)
+            self._hold(call, held, done, once=once, kept=kept)
+            return
+        call_sid = decision.call_sid
+        kept = self._kept(arrival, call_sid, event_id)
+        events: Sequence[Event] = ()
+        if event_id is not None:
+            events = (event_of(event_id, post, arrival.sender, call.memory, call_sid),)
+        if call.is_saved and call.call_sid == call_sid and not call.held:
+            # The hot way: nearly every post goes here.
+            count = "emitted" if events else "below_level"
+        elif call_sid == ids.temp_call_sid:
+            # Nothing is held, or there is no room: this id must do.
+            count = "emitted_unresolved" if events else "below_level"
+        else:
+            self._emit_and_save(
+                call, call_sid, arrival, events, done, once=once, kept=kept
+            )
+            return
+        ended = self._counting(count, done)
+        self._intake.submit(events, ended, rows=kept, also=once)
 
     def knows(self, account_sid: str, calls: Iterable[CallIds]) -> bool:
         """Tell whether any of these is a call of the account."""
@@ -268,7 +266,7 @@ class Joiner:
         call: Call,
         call_sid: str,
         arrival: Arrival,
-        events: list[Event],
+        events: Sequence[Event],
         done: Done,
         *,
         once: Write | None,
@@ -292,13 +290,14 @@ class Joiner:
                 account_sid=account_sid,
                 known_as=ids.temp_call_sid or call_sid,
                 call_sid=call_sid,
-                sticky=call.sticky,
+                sticky=call.memory.sticky,
                 seen_ms=call.seen_ms,
             )
         )
         waited = sorted(call.held.values(), key=attrgetter("at_ms"))
         release = self._store.release([held.event_id for held in waited])
-        waiting = [released(held, call.sticky, call_sid) for held in waited]
+        sticky = call.memory.sticky
+        waiting = [released(held, sticky, call_sid) for held in waited]
         for held in waited:
             self._calls.release(call, held)
 
@@ -356,7 +355,7 @@ class Joiner:
 
     async def _release(self, due: Sequence[tuple[HeldEvent, Call]]) -> None:
         events = [
-            released(held, call.sticky, call.call_sid or held.temp_call_sid)
+            released(held, call.memory.sticky, call.call_sid or held.temp_call_sid)
             for held, call in due
         ]
         release = self._store.release([event.id for event in events])

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from trunkline.capture.sdk import device, regions
 from trunkline.capture.sdk.device import Agent, Hints
 from trunkline.capture.sdk.post import Post, number, text
-from trunkline.capture.sdk.sticky import Sticky
+from trunkline.capture.sdk.sticky import Memory
 from trunkline.events.call_event import (
     CallEvent,
     Device,
@@ -76,8 +76,8 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     place: Place = NOWHERE
 
 
-def call_event(post: Post, sender: Sender, sticky: Sticky, call_sid: str) -> CallEvent:
-    """Return the data of a post's event. `sticky` has been updated with the post."""
+def call_event(post: Post, sender: Sender, memory: Memory, call_sid: str) -> CallEvent:
+    """Return the data of a post's event. `memory` has heard the post last, or none."""
     payload = post.payload
     return CallEvent(
         timestamp=iso_ms(post.at_ms),
@@ -94,13 +94,17 @@ def call_event(post: Post, sender: Sender, sticky: Sticky, call_sid: str) -> Cal
             ice_candidate_pair=_candidate_pair(post)
             if post.name == "selected-ice-candidate-pair"
             else UNSET,
-            metadata=_metadata(post, sender, sticky),
+            metadata=_metadata(post, sender, memory),
         ),
     )
 
 
-def _metadata(post: Post, sender: Sender, sticky: Sticky) -> SdkMetadata:
-    payload = post.payload
+def _metadata(post: Post, sender: Sender, memory: Memory) -> SdkMetadata:
+    known = memory.described
+    if known is not None and known[0] is sender:
+        described: SdkMetadata = known[1]
+        return described
+    payload, sticky = post.payload, memory.sticky
     told = (
         post.publisher,
         text(payload.sdk_version) or sticky.version.value,
@@ -114,7 +118,9 @@ def _metadata(post: Post, sender: Sender, sticky: Sticky) -> SdkMetadata:
     if post.publisher.startswith("twilio-voice-"):
         return _described(sender, _native(post.publisher_metadata), *told)
     # As it is encoded, which msgspec takes as well: it changes hardly ever in a call.
-    return cast("SdkMetadata", _of_browser(sender, *told))
+    described = cast("SdkMetadata", _of_browser(sender, *told))
+    memory.described = sender, described
+    return described
 
 
 @lru_cache(maxsize=4096)

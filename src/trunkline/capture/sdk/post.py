@@ -79,7 +79,11 @@ class CallIds(msgspec.Struct, frozen=True, gc=False):
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An event post. `at_ms` is when it happened, by the client's clock if it told."""
+    """An event post. `at_ms` is when it happened, by the client's clock if it told.
+
+    `said` is what most posts of a call have in common, as it came: publisher, SDK
+    version, platform, region and selected region.
+    """
 
     group: str
     name: str
@@ -87,6 +91,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     publisher: str
     at_ms: int
     ids: CallIds
+    said: tuple[Any, Any, Any, Any, Any]
     payload: Payload
     publisher_metadata: Any
 
@@ -123,6 +128,13 @@ def parse_event(body: bytes, received_ms: int) -> Post:
         publisher=text(raw.publisher),
         at_ms=client_time(raw.timestamp, payload.timestamp_ms, received_ms),
         ids=call_ids(payload.call_sid, payload.temp_call_sid),
+        said=(
+            raw.publisher,
+            payload.sdk_version,
+            payload.platform,
+            payload.region,
+            payload.selected_region,
+        ),
         payload=payload,
         publisher_metadata=raw.publisher_metadata,
     )

@@ -61,6 +61,16 @@ class Caller(NamedTuple):
     client_name: str
 
 
+class Good:
+    """A token that was found good: whose it is, and until when, unless it is revoked."""
+
+    __slots__ = ("caller", "until_ms")
+
+    def __init__(self, caller: Caller, until_ms: float) -> None:
+        self.caller = caller
+        self.until_ms = until_ms
+
+
 class Expired(Refused):
     """A token expired a short while ago; `account_sid` is whose it says it is.
 
@@ -88,17 +98,20 @@ class Tokens:
         self._directory = directory
         self._check_signature = check_signature
         self._grace_s = grace_s
-        self._verified: dict[bytes, tuple[float, Caller]] = {}
+        self._verified: dict[bytes, Good] = {}
 
-    def remembered(self, token: bytes, now_ms: int) -> Caller | None:
-        """Return the caller of a token that was found good before."""
+    def remembered(self, token: bytes, now_ms: int) -> Good | None:
+        """Return a token that was found good before, and is still.
+
+        Whoever holds it need not ask again before `until_ms`, which may become less.
+        """
         known = self._verified.get(hashlib.sha256(token).digest())
-        if known is None or known[0] * 1000 <= now_ms:
-            return None
-        return known[1]
+        return known if known is not None and now_ms < known.until_ms else None
 
     def forget(self) -> None:
         """Check every token anew: an account or a key has changed."""
+        for known in self._verified.values():
+            known.until_ms = 0
         self._verified.clear()
 
     def verify(
@@ -169,8 +182,10 @@ class Tokens:
 
     def _remember(self, token: bytes, expires: float, caller: Caller) -> None:
         if len(self._verified) >= MAX_CACHED:
-            del self._verified[next(iter(self._verified))]
-        self._verified[hashlib.sha256(token).digest()] = expires, caller
+            # What is out of reach could not be revoked.
+            self._verified.pop(next(iter(self._verified))).until_ms = 0
+        digest = hashlib.sha256(token).digest()
+        self._verified[digest] = Good(caller, expires * 1000)
 
 
 def claims_of(token: bytes) -> Mapping[str, Any]:
