@@ -1,5 +1,6 @@
 """The gateway over a real database, driven as a server would drive it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,7 @@ import jwt
 import pytest
 
 from trunkline.accounts import Account, Accounts, ApiKey
+from trunkline.capture.sdk.client import Client
 from trunkline.capture.sdk.failures import TokenFailures
 from trunkline.capture.sdk.gateway import Gateway
 from trunkline.capture.sdk.joiner import Joiner
@@ -68,6 +70,7 @@ class Server:
     joiner: Joiner
     metrics: Metrics
     failures: TokenFailures
+    accounts: Accounts
     log: SqliteLog
     database: Database
     clock: ManualClock
@@ -87,6 +90,24 @@ class Server:
             **more.pop("headers", {}),
         }
         return await self.request("POST", path, headers=headers, chunks=[raw], **more)
+
+    def client(self, *, peer: str = "203.0.113.7", **headers: str) -> Client:
+        """Return a client that posts with these headers, a good token among them."""
+        named = {"x_twilio_token": self.token(), **headers}
+        found = self.gateway.client_of(
+            [(k.replace("_", "-").encode(), v.encode()) for k, v in named.items()], peer
+        )
+        assert found is not None
+        return found
+
+    async def take(self, client: Client, body: object) -> Answer:
+        """Have a client's post taken straight from its connection."""
+        answered = asyncio.get_running_loop().create_future()
+        raw = json.dumps(body).encode()
+        self.gateway.take_at_once(client, raw, answered.set_result)
+        async with asyncio.timeout(10):
+            status, headers, said = await answered
+        return Answer(status, {k.decode(): v.decode() for k, v in headers}, said)
 
     async def request(
         self,
@@ -187,14 +208,16 @@ class House:
             )
             await joiner.open()
             accounts = Accounts([ACCOUNT, OTHER_ACCOUNT], [KEY, OTHER_KEY])
+            tokens = Tokens(
+                accounts,
+                check_signature=chosen.sdk_token_check == "verify",
+                grace_s=chosen.sdk_expired_token_grace,
+            )
+            accounts.on_change(tokens.forget)
             failures = TokenFailures(accounts)
             metrics = Metrics(store)
             gateway = Gateway(
-                tokens=Tokens(
-                    accounts,
-                    check_signature=chosen.sdk_token_check == "verify",
-                    grace_s=chosen.sdk_expired_token_grace,
-                ),
+                tokens=tokens,
                 failures=failures,
                 joiner=joiner,
                 metrics=metrics,
@@ -208,7 +231,16 @@ class House:
                 clock=self.clock,
                 place_of=self.place_of,
             )
-            yield Server(gateway, joiner, metrics, failures, log, database, self.clock)
+            yield Server(
+                gateway=gateway,
+                joiner=joiner,
+                metrics=metrics,
+                failures=failures,
+                accounts=accounts,
+                log=log,
+                database=database,
+                clock=self.clock,
+            )
 
 
 @pytest.fixture
