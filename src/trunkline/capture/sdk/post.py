@@ -115,7 +115,7 @@ def parse_event(body: bytes, received_ms: int) -> Post:
     """
     try:
         # The decoder looks at text only where it is wanted: all must be UTF-8.
-        raw = _decode_event(str(body, "utf-8"))
+        raw = _decode_event(body if body.isascii() else str(body, "utf-8"))
         _check_depth(body)
     except (ValueError, RecursionError):
         _refuse(body, {"payload": (dict,)})
