@@ -23,6 +23,9 @@ _MOST_FIELDS = 256
 # How much chunked framing and trailers may add to a body.
 _FRAMING_LIMIT = 65_536
 
+# Whole answers up to this are remembered, for the next may be the same.
+_SHORT = 4_096
+
 # Statuses (RFC 9110 15). Below the first and above the last there are none.
 _FIRST_INTERIM, _FIRST_FINAL, _LAST = 100, 200, 599
 
@@ -59,12 +62,15 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self._used = False
         self._reusable = True
+        # The last answer that came at once, as it came and as it was read.
+        self._known: tuple[bytes, Response] | None = None
         self._hear: Hear | None = None
         self._clear()
         self._old_at = self._loop.time() + max_age
 
     def _clear(self) -> None:
         self._received = 0
+        self._came_at_once = b""
         self._head_bytes = 0
         self._fields: list[tuple[bytes, bytes]] = []
         self._status = 0
@@ -146,6 +152,12 @@ class Connection(asyncio.Protocol):
         if self._hear is None or self._parser is None:
             self.abort()  # Nothing was asked.
             return
+        if not self._received:
+            if self._is_known(data):
+                return
+            self._came_at_once = data
+        else:
+            self._came_at_once = b""
         self._received += len(data)
         try:
             self._parser.feed_data(data)
@@ -158,6 +170,19 @@ class Connection(asyncio.Protocol):
                 return
             self._reusable = False
         self._look()
+
+    def _is_known(self, data: bytes) -> bool:
+        """End the answer if it is the last one, byte for byte; tell whether it is.
+
+        It says the same, and the parser, which is between two answers, may stay there.
+        """
+        if self._known is None or data != self._known[0]:
+            return False
+        response = self._known[1]
+        if len(response.body) > self._room:
+            return False
+        self._settle(response)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything; an answer under way ends here."""
@@ -226,7 +251,10 @@ class Connection(asyncio.Protocol):
         elif self._room < 0:
             self._cut()
         elif self._complete:
-            self._settle(self._response(truncated=False))
+            response = self._response(truncated=False)
+            if self._reusable and 0 < len(self._came_at_once) <= _SHORT:
+                self._known = self._came_at_once, response
+            self._settle(response)
         elif self._received > HEAD_LIMIT + self._request.body_limit + _FRAMING_LIMIT:
             self._cut()
         else:

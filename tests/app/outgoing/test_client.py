@@ -156,6 +156,77 @@ async def test_a_connection_is_used_again() -> None:
     assert server.connections == 1
 
 
+def answering_in_turn(*answers: bytes) -> Any:
+    async def script(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        for answer in answers:
+            await read_request(reader)
+            writer.write(answer)
+        await reader.read()
+
+    return script
+
+
+async def test_answers_that_are_alike_and_answers_that_are_not() -> None:
+    answers = [
+        (OK, b"ok"),
+        (OK, b"ok"),
+        (OK.replace(b"ok", b"no"), b"no"),
+        (OK, b"ok"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, b"ok"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, b"ok"),
+        (CHUNKED + b"2\r\nab\r\n0\r\n\r\n", b"ab"),
+        (CHUNKED + b"2\r\nab\r\n0\r\n\r\n", b"ab"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (HEAD + b"x" * 1000, b"x" * 1000),
+        (HEAD + b"x" * 1000, b"x" * 1000),
+        (OK, b"ok"),
+    ]
+    script = answering_in_turn(*(answer for answer, _ in answers))
+    async with serving(script) as server, a_client() as client:
+        for answer, body in answers:
+            response = await client.send(request(server.url()))
+            assert (response.body, response.truncated) == (body, False)
+            assert (response.status == 204) is (b" 204 " in answer)
+        assert server.connections == 1
+
+
+async def test_an_answer_that_came_before_is_not_read_anew() -> None:
+    async with serving(answering_in_turn(OK, OK)) as server, a_client() as client:
+        first = await client.send(request(server.url()))
+        assert await client.send(request(server.url())) is first
+
+
+async def test_an_answer_that_came_before_is_cut_where_less_is_wanted() -> None:
+    async with serving(answering(OK)) as server, a_client() as client:
+        await client.send(request(server.url()))
+        response = await client.send(request(server.url(), body_limit=1))
+    assert (response.body, response.truncated) == (b"o", True)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        OK.replace(b"200 OK", b"200 OK\r\nConnection: close"),
+        OK + OK,
+        OK + b"more",
+    ],
+)
+async def test_an_answer_after_which_nothing_may_come_is_so_whatever_came_before(
+    last: bytes,
+) -> None:
+    for answers in ((OK, last), (last,)):
+        script = answering_in_turn(*answers)
+        async with serving(script) as server, a_client() as client:
+            for _ in answers:
+                await client.send(request(server.url()))
+            assert server.connections == 1
+            await client.send(request(server.url()))
+            assert server.connections == 2
+
+
 async def test_requests_at_one_time_have_a_connection_each() -> None:
     both_came = asyncio.Barrier(2)
 
