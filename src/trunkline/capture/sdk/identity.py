@@ -42,6 +42,12 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
 Decision = Emit | Hold
 
 
+def settled(known_sid: str | None, ids: CallIds) -> str | None:
+    """Return `known_sid` where an event goes out under it, whatever else is to know."""
+    named = ids.call_sid
+    return known_sid if named is None or named == known_sid else None
+
+
 def join(
     known_sid: str | None,
     ids: CallIds,

@@ -32,7 +32,7 @@ from trunkline.capture.sdk.ports import (
     Store,
     Write,
 )
-from trunkline.capture.sdk.post import CallIds, parse_event
+from trunkline.capture.sdk.post import CallIds, Post, parse_event
 from trunkline.capture.sdk.sticky import Sticky
 from trunkline.clock import Clock
 from trunkline.errors import TrunklineError
@@ -142,45 +142,47 @@ class Joiner:
         call.seen_ms = now_ms
         if call.memory.hear(post):
             call.is_saved = False  # told once in a call: a restart must not lose it
-        if identity.ends_call(post):
-            call.over = True
-        has_room = self._calls.held_bytes < self._max_held_bytes
-        decision = identity.join(
-            call.call_sid,
-            ids,
-            now_ms=now_ms,
-            hold_ms=self._hold_ms if has_room else 0,
-            over=call.over,
-        )
-        is_emitted = post.level not in self._quiet
-        event_id = self._ids.sid("EZ") if is_emitted else None
-        if isinstance(decision, identity.Hold):
-            kept = self._kept(arrival, call_id, event_id)
-            if event_id is None:
-                ended = self._counting("below_level", done)
-                self._intake.submit((), ended, rows=kept, also=once)
+        event_id = None if post.level in self._quiet else self._ids.sid("EZ")
+        call_sid = None
+        if call.is_saved and not call.held:
+            call_sid = identity.settled(call.call_sid, ids)
+        if call_sid is not None:
+            # The hot way: nearly every post goes here.
+            count = "emitted"
+        else:
+            decision = self._decide(call, post, now_ms)
+            if isinstance(decision, identity.Hold):
+                self._hold_back(
+                    call, call_id, arrival, event_id, decision, done=done, once=once
+                )
                 return
-            held = held_event(arrival, event_id, call_id, decision.until_ms)
-            self._hold(call, held, done, once=once, kept=kept)
-            return
-        call_sid = decision.call_sid
+            call_sid = decision.call_sid
+            # Where that is its temporary id, nothing is held, or there is no room.
+            count = "emitted_unresolved" if call_sid == ids.temp_call_sid else ""
         kept = self._kept(arrival, call_sid, event_id)
         events: Sequence[Event] = ()
         if event_id is not None:
             events = (event_of(event_id, post, arrival.sender, call.memory, call_sid),)
-        if call.is_saved and call.call_sid == call_sid and not call.held:
-            # The hot way: nearly every post goes here.
-            count = "emitted" if events else "below_level"
-        elif call_sid == ids.temp_call_sid:
-            # Nothing is held, or there is no room: this id must do.
-            count = "emitted_unresolved" if events else "below_level"
+        if count:
+            ended = self._counting(count if events else "below_level", done)
+            self._intake.submit(events, ended, rows=kept, also=once)
         else:
             self._emit_and_save(
                 call, call_sid, arrival, events, done, once=once, kept=kept
             )
-            return
-        ended = self._counting(count, done)
-        self._intake.submit(events, ended, rows=kept, also=once)
+
+    def _decide(self, call: Call, post: Post, now_ms: int) -> identity.Decision:
+        """Return what to do with a post of a call that has not all that it needs."""
+        if identity.ends_call(post):
+            call.over = True
+        has_room = self._calls.held_bytes < self._max_held_bytes
+        return identity.join(
+            call.call_sid,
+            post.ids,
+            now_ms=now_ms,
+            hold_ms=self._hold_ms if has_room else 0,
+            over=call.over,
+        )
 
     def knows(self, account_sid: str, calls: Iterable[CallIds]) -> bool:
         """Tell whether any of these is a call of the account."""
@@ -314,15 +316,24 @@ class Joiner:
 
         self._submit([*waiting, *events], ended, rows=[save, release, *kept], also=once)
 
-    def _hold(
+    def _hold_back(
         self,
         call: Call,
-        held: HeldEvent,
-        done: Done,
+        call_id: str,
+        arrival: Arrival,
+        event_id: str | None,
+        decision: identity.Hold,
         *,
+        done: Done,
         once: Write | None,
-        kept: Sequence[Rows],
     ) -> None:
+        """Hold a post's event, unless it makes none, and keep the post."""
+        kept = self._kept(arrival, call_id, event_id)
+        if event_id is None:
+            counting = self._counting("below_level", done)
+            self._intake.submit((), counting, rows=kept, also=once)
+            return
+        held = held_event(arrival, event_id, call_id, decision.until_ms)
         # In memory before it is on disk, for a post with the SID may come in between;
         # what that writes comes after.
         self._calls.hold(call, held)
