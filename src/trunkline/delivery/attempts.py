@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from trunkline.delivery.decide import SETTLE, Decision, decide, decide_unsent
+from trunkline.delivery.decide import SETTLE, Decision, decide, decide_unsent, settles
 from trunkline.delivery.keeping import Keeping
 from trunkline.delivery.means import Means
 from trunkline.delivery.pacing import Pacing
@@ -170,6 +170,9 @@ class Attempts:
         self._note(attempt.deliveries, answers, now_ms)
         unsettled: list[_Judged] = []
         for delivery, answer in zip(attempt.deliveries, answers, strict=True):
+            if delivery.exception is None and settles(answer):
+                self._keeping.settle(delivery, answer, attempt.started_ms, now_ms)
+                continue
             decision = decide(
                 answer,
                 attempt=delivery.attempts + 1,
@@ -179,10 +182,7 @@ class Attempts:
                 spread=self._means.random.random(),
                 retry_4xx=self._pacing.policy.retry_4xx,
             )
-            if decision is SETTLE and delivery.exception is None:
-                self._keeping.settle(delivery, answer, attempt.started_ms, now_ms)
-            else:
-                unsettled.append((delivery, decision, answer))
+            unsettled.append((delivery, decision, answer))
         return unsettled
 
     async def _carry_out(self, attempt: _Attempt, judged: Sequence[_Judged]) -> None:

@@ -35,6 +35,11 @@ Decision = Settle | RetryAt | Bury
 SETTLE = Settle()
 
 
+def settles(answer: Answer) -> bool:
+    """Tell whether an answer settles a delivery, whatever else there is to know."""
+    return answer.outcome is Outcome.DELIVERED
+
+
 def decide(
     answer: Answer,
     *,
@@ -50,12 +55,12 @@ def decide(
     A wait that would end past the deadline is not begun (spec event-streams 7).
     `retry_4xx` is the sink's policy.
     """
+    if settles(answer):
+        return SETTLE
     match answer.outcome:
-        case Outcome.DELIVERED:
-            return SETTLE
         case Outcome.DISCARD if not (retry_4xx and _is_4xx(answer)):
             return Bury(answer.code or expired_code, answer.detail)
-        case Outcome.DISCARD | Outcome.RETRY:
+        case _:
             due_ms = now_ms + retry.wait_ms(attempt, spread, answer.retry_after_ms)
             if due_ms > deadline_ms:
                 return Bury(

@@ -96,7 +96,8 @@ class Connection(asyncio.Protocol):
         self._hear = hear
         self._request = request
         self._total_at = total_at
-        self._clear()
+        if self._received:
+            self._clear()
         self._room = request.body_limit
         transport = self._transport
         if transport is None or transport.is_closing():
