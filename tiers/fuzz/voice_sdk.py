@@ -259,13 +259,12 @@ def _ids_of_event(post: Post) -> set[str]:
         decision = identity.join(
             known, ids, now_ms=NOW_MS, hold_ms=60_000, over=identity.ends_call(post)
         )
-        match decision:
-            case identity.Emit(call_sid):
-                found.add(call_sid)
-            case identity.Hold(until_ms):
-                assert NOW_MS < until_ms <= NOW_MS + 60_000
-                assert ids.temp_call_sid is not None
-                found.add(ids.temp_call_sid)
+        if isinstance(decision, identity.Hold):
+            assert NOW_MS < decision.until_ms <= NOW_MS + 60_000
+            assert ids.temp_call_sid is not None
+            found.add(ids.temp_call_sid)
+        else:
+            found.add(decision)
     return found
 
 

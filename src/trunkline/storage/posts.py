@@ -9,7 +9,7 @@ import msgspec
 from trunkline.capture.sdk.ports import (
     Delivery,
     HeldEvent,
-    KeptPost,
+    KeptRow,
     Repeated,
     Rows,
     SavedCall,
@@ -107,7 +107,7 @@ class PostStore:
         row = (call.account_sid, call.known_as, call.call_sid, sticky, call.seen_ms)
         return _SQL["save_call"], (row,)
 
-    def keep(self, post: KeptPost) -> Rows:
+    def keep(self, post: KeptRow) -> Rows:
         """Return the rows that keep a post."""
         return _SQL["keep"], (post,)
 

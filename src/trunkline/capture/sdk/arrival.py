@@ -5,7 +5,7 @@ import msgspec
 from trunkline.capture.sdk import mapping
 from trunkline.capture.sdk.http import too_large
 from trunkline.capture.sdk.mapping import Sender
-from trunkline.capture.sdk.ports import HeldEvent, KeptPost
+from trunkline.capture.sdk.ports import HeldEvent, KeptRow
 from trunkline.capture.sdk.post import Post, parse_event
 from trunkline.capture.sdk.sticky import Memory, Sticky
 from trunkline.events.call_event import encode
@@ -19,7 +19,7 @@ _AHEAD_MS = 10 * 60 * 1000
 
 
 # No body grows to four times its size.
-_SURELY_SMALL = MAX_DATA_BYTES // 5
+SURELY_SMALL = MAX_DATA_BYTES // 5
 # What other posts of its call may add to an event: a few short texts.
 _TOLD_LATER = 10_000
 
@@ -52,10 +52,9 @@ def event_of(
 def check_size(arrival: Arrival) -> None:
     """Raise Refused 20413 where a post's event would be larger than any sink takes.
 
-    At once, while it can be refused: a number may grow as it is written out.
+    At once, while it can be refused: a number may grow as it is written out. A body of
+    up to `SURELY_SMALL` bytes needs no check.
     """
-    if len(arrival.body) <= _SURELY_SMALL:
-        return
     event = event_of("", arrival.post, arrival.sender, Memory(), "")
     if len(event.data) > MAX_DATA_BYTES - _TOLD_LATER:
         raise too_large()
@@ -82,11 +81,9 @@ def released(held: HeldEvent, sticky: Sticky, call_sid: str) -> Event:
     return event_of(held.event_id, post, held.sender, Memory(sticky), call_sid)
 
 
-def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptPost:
+def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptRow:
     """Return what is kept of a post, marked where its client's clock is wrong."""
     now_ms, at_ms = arrival.now_ms, arrival.post.at_ms
     is_skewed = not now_ms - _BEHIND_MS <= at_ms <= now_ms + _AHEAD_MS
     account_sid = arrival.sender.account_sid
-    return KeptPost(
-        account_sid, call_id, event_id, at_ms, now_ms, is_skewed, arrival.body
-    )
+    return account_sid, call_id, event_id, at_ms, now_ms, is_skewed, arrival.body

@@ -27,19 +27,14 @@ LAST_NAMES = frozenset(
 )
 
 
-class Emit(msgspec.Struct, frozen=True, gc=False):
-    """The event goes out at once, under this id."""
-
-    call_sid: str
-
-
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """The event waits for its call's SID until then."""
 
     until_ms: int
 
 
-Decision = Emit | Hold
+Decision = str | Hold
+"""The SID or temporary id under which an event goes out at once, or Hold."""
 
 
 def settled(known_sid: str | None, ids: CallIds) -> str | None:
@@ -63,13 +58,13 @@ def join(
     call's last event has been seen.
     """
     if ids.call_sid is not None:
-        return Emit(ids.call_sid)
+        return ids.call_sid
     if ids.temp_call_sid is None:
         raise ValueError("the post names no call")
     if known_sid is not None:
-        return Emit(known_sid)
+        return known_sid
     if hold_ms == 0:
-        return Emit(ids.temp_call_sid)
+        return ids.temp_call_sid
     return Hold(now_ms + (min(hold_ms, OVER_WAIT_MS) if over else hold_ms))
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from trunkline.capture.sdk import identity
 from trunkline.capture.sdk.arrival import (
+    SURELY_SMALL,
     Arrival,
     check_size,
     event_of,
@@ -119,7 +120,8 @@ class Joiner:
         (attempts of one must take turns). Raises StorageFailed where nothing is taken any
         more, Refused 20413 for too large an event; then `done` is not called.
         """
-        check_size(arrival)
+        if len(arrival.body) > SURELY_SMALL:
+            check_size(arrival)
         once = None
         if delivery is not None:
             once = self._store.once(delivery)
@@ -143,36 +145,33 @@ class Joiner:
         if call.memory.hear(post):
             call.is_saved = False  # told once in a call: a restart must not lose it
         event_id = None if post.level in self._quiet else self._ids.sid("EZ")
-        call_sid = None
-        if call.is_saved and not call.held:
-            call_sid = identity.settled(call.call_sid, ids)
-        if call_sid is not None:
-            # The hot way: nearly every post goes here.
-            count = "emitted"
-        else:
-            decision = self._decide(call, post, now_ms)
-            if isinstance(decision, identity.Hold):
-                self._hold_back(
-                    call, call_id, arrival, event_id, decision, done=done, once=once
-                )
-                return
-            call_sid = decision.call_sid
-            # Where that is its temporary id, nothing is held, or there is no room.
-            count = "emitted_unresolved" if call_sid == ids.temp_call_sid else ""
-        kept = self._kept(arrival, call_sid, event_id)
+        decision = self._decide(call, post, now_ms)
+        if isinstance(decision, identity.Hold):
+            until_ms = decision.until_ms
+            self._hold(call, call_id, arrival, event_id, until_ms, done, once)
+            return
+        kept = self._kept(arrival, decision, event_id)
         events: Sequence[Event] = ()
         if event_id is not None:
-            events = (event_of(event_id, post, arrival.sender, call.memory, call_sid),)
-        if count:
-            ended = self._counting(count if events else "below_level", done)
-            self._intake.submit(events, ended, rows=kept, also=once)
+            events = (event_of(event_id, post, arrival.sender, call.memory, decision),)
+        if call.is_saved and call.call_sid == decision and not call.held:
+            # The hot way: nearly every post goes here.
+            count = "emitted" if events else "below_level"
+        elif decision == ids.temp_call_sid:
+            # Nothing is held, or there is no room: this id must do.
+            count = "emitted_unresolved" if events else "below_level"
         else:
             self._emit_and_save(
-                call, call_sid, arrival, events, done, once=once, kept=kept
+                call, decision, arrival, events, done, once=once, kept=kept
             )
+            return
+        ended = self._counting(count, done)
+        self._intake.submit(events, ended, rows=kept, also=once)
 
     def _decide(self, call: Call, post: Post, now_ms: int) -> identity.Decision:
-        """Return what to do with a post of a call that has not all that it needs."""
+        settled = identity.settled(call.call_sid, post.ids)
+        if settled is not None:
+            return settled
         if identity.ends_call(post):
             call.over = True
         has_room = self._calls.held_bytes < self._max_held_bytes
@@ -247,20 +246,17 @@ class Joiner:
         self, arrival: Arrival, call_id: str, event_id: str | None
     ) -> Sequence[Rows]:
         """Return the rows that keep a post, none where posts are not kept."""
-        if not self._keep_raw:
-            return ()
-        return (self._store.keep(kept_post(arrival, call_id, event_id)),)
+        post = kept_post(arrival, call_id, event_id) if self._keep_raw else None
+        return () if post is None else (self._store.keep(post),)
 
     def _keep_unattached(
         self, arrival: Arrival, done: Done, once: Write | None
     ) -> None:
         self.counts["unattached"] += 1
-        account_sid = arrival.sender.account_sid
-        rows = (
-            [self._store.keep_unattached(account_sid, arrival.now_ms, arrival.body)]
-            if self._keep_raw
-            else ()
-        )
+        rows: Sequence[Rows] = ()
+        if self._keep_raw:
+            sid, now_ms = arrival.sender.account_sid, arrival.now_ms
+            rows = (self._store.keep_unattached(sid, now_ms, arrival.body),)
         self._intake.submit((), done, rows=rows, also=once)
 
     def _emit_and_save(
@@ -316,14 +312,13 @@ class Joiner:
 
         self._submit([*waiting, *events], ended, rows=[save, release, *kept], also=once)
 
-    def _hold_back(
+    def _hold(  # noqa: PLR0917 (in the order in which they come to be known)
         self,
         call: Call,
         call_id: str,
         arrival: Arrival,
         event_id: str | None,
-        decision: identity.Hold,
-        *,
+        until_ms: int,
         done: Done,
         once: Write | None,
     ) -> None:
@@ -333,7 +328,7 @@ class Joiner:
             counting = self._counting("below_level", done)
             self._intake.submit((), counting, rows=kept, also=once)
             return
-        held = held_event(arrival, event_id, call_id, decision.until_ms)
+        held = held_event(arrival, event_id, call_id, until_ms)
         # In memory before it is on disk, for a post with the SID may come in between;
         # what that writes comes after.
         self._calls.hold(call, held)

@@ -47,6 +47,10 @@ class KeptPost(NamedTuple):
     body: bytes
 
 
+KeptRow = tuple[str, str, str | None, int, int, bool, bytes]
+"""The same, bare: it is made for each post, and read for few."""
+
+
 class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call as the store keeps it. `known_as` is its temporary id, else its SID."""
 
@@ -122,7 +126,7 @@ class Store(Protocol):
         """Return the write that remembers a delivery; it raises Repeated."""
         ...
 
-    def keep(self, post: KeptPost) -> Rows:
+    def keep(self, post: KeptRow) -> Rows:
         """Return the rows that keep a post."""
         ...
 
