@@ -25,6 +25,8 @@ SUITES: dict[str, tuple[str, ...]] = {
     "calls": (*PYTEST, "tests/core/calls", "tests/app/calls/test_progress.py"),
     "sdk": (*PYTEST, "tests/app/sdk"),
     "streams": (*PYTEST, "tests/core/streams"),
+    "server": (*PYTEST, "tests/app/server"),
+    "outgoing": (*PYTEST, "tests/app/outgoing"),
     "fuzz": ("-m", "tiers.fuzz", "--part=changed", "--seconds=5", "--seed=1"),
     "sweep": ("-m", "tiers.crash", "--seconds", "0", "--seed", "1"),
     "simulation": ("-m", "tiers.simulation", "--seed", "3", "--hours", "1.5"),

@@ -168,8 +168,9 @@ BREAKS = (
     Break(
         "keep a post that cannot be read again",
         "capture/sdk/post.py",
-        '        raw = _decode_event(str(body, "utf-8"))\n        _check_depth(body)\n',
-        '        raw = _decode_event(str(body, "utf-8"))\n',
+        'raw = _decode_event(body if body.isascii() else str(body, "utf-8"))\n'
+        "        _check_depth(body)\n",
+        'raw = _decode_event(body if body.isascii() else str(body, "utf-8"))\n',
         ("fuzz",),
     ),
     Break(
@@ -178,6 +179,34 @@ BREAKS = (
         "return value if abs(value) <= _LARGEST else None",
         "return value",
         ("fuzz",),
+    ),
+    Break(
+        "trust a client whose token is not good any more",
+        "capture/sdk/token.py",
+        "            known.until_ms = 0\n",
+        "            pass\n",
+        ("sdk",),
+    ),
+    Break(
+        "describe a call by what its posts no longer tell",
+        "capture/sdk/sticky.py",
+        "at_ms\n            self.described = None\n",
+        "at_ms\n",
+        ("sdk",),
+    ),
+    Break(
+        "take another client's head for the last one's",
+        "server/heads.py",
+        " or not data.startswith(after, end):",
+        ":",
+        ("server",),
+    ),
+    Break(
+        "take any answer for the last one",
+        "outgoing/connection.py",
+        "or data != self._known[0]:",
+        "or data[:12] != self._known[0][:12]:",
+        ("outgoing",),
     ),
     Break(
         "let a token choose its algorithm",
