@@ -33,6 +33,20 @@ BREAKS = (
         ("database", "sweep"),
     ),
     Break(
+        "take a sync that failed in the kernel for one that did not",
+        "database/groups.py",
+        "None if error is None else _not_synced(error)",
+        "None",
+        ("database",),
+    ),
+    Break(
+        "take a kernel that cannot sync for one that can",
+        "database/kernel_sync.py",
+        "    if await ended is not None:\n",
+        "    if await ended is ...:\n",
+        ("database",),
+    ),
+    Break(
         "take a commit that failed for one that did not",
         "database/groups.py",
         "            return [_failure(error)] * len(group)\n",

@@ -15,7 +15,7 @@ from typing import Any
 
 from tiers.simulation.loop import VirtualLoop
 
-from trunkline.database import DATABASE_FILE, disk, groups
+from trunkline.database import DATABASE_FILE, disk, groups, kernel_sync
 
 
 # The write-ahead log (SQLite's file format 4.1) and its index (its WAL-mode 2.3).
@@ -120,6 +120,7 @@ class Disks:
     def __init__(self, loop: VirtualLoop, folder: Path) -> None:
         self.current = SimulatedDisk(folder)
         sqlite3.connect = self._connect  # type: ignore[assignment]
+        vars(kernel_sync)["linux_aio"] = None  # what syncs is told below
         vars(disk)["sync"] = lambda _descriptor: self.current.sync()
         vars(groups)["threading"] = SimpleNamespace(Thread=_Thread)
         vars(groups)["queue"] = SimpleNamespace(SimpleQueue=lambda: _Tasks(loop))

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from trunkline.database import disk, queries
 from trunkline.database.groups import GroupCommit, Job, Watcher
+from trunkline.database.kernel_sync import kernel_sync
 from trunkline.errors import StorageFailed
 
 
@@ -60,18 +61,22 @@ class Database:
         def checkpoint() -> None:
             checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
+        self._kernel_sync = await kernel_sync(self._wal, self._loop)
+        begin_sync = None if self._kernel_sync is None else self._kernel_sync.begin
         self._commits = GroupCommit(
             writer,
-            sync=lambda: disk.sync(
-                self._wal
-            ),  # By the writer: what another writes costs it all the pages it remembers.
+            sync=lambda: disk.sync(self._wal),
+            # By the writer: what another writes costs it all the pages it remembers.
             fill=lambda: _fill_late_indexes(writer),
             checkpoint=checkpoint,
+            begin_sync=begin_sync,
         )
 
     async def close(self) -> None:
         """Finish what is waiting, then close the file."""
         await self._commits.close()
+        if self._kernel_sync is not None:
+            self._kernel_sync.close()
         await asyncio.to_thread(self._readers.shutdown)
         for connection in reversed(self._connections):
             connection.close()

@@ -2,7 +2,7 @@
 
 Jobs are run on the event loop: they only copy into the operating system's memory, and
 handing each row to another thread costs several times that. What takes time, the sync,
-is a thread's; while it lasts the next group gathers. A job is told of its end after
+is the kernel's or a thread's; while it lasts the next group gathers. A job is told of its end after
 the sync that covers it, never before, in the order in which jobs were submitted.
 """
 
@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from trunkline.clock import stopwatch
+from trunkline.database.kernel_sync import Told
 from trunkline.errors import StorageFailed
 
 
@@ -63,7 +64,8 @@ class GroupCommit:
 
     `sync` brings what was committed to the disk; `fill` fills the late indexes, and
     `checkpoint` carries all over into the database file. They are called on a thread,
-    while nothing else is committed.
+    while nothing else is committed. `begin_sync` does as `sync` without a thread, and
+    tells its caller later; where it raises OSError, the thread syncs.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class GroupCommit:
         sync: Callable[[], None],
         fill: Callable[[], None],
         checkpoint: Callable[[], None],
+        begin_sync: Callable[[Told], None] | None = None,
     ) -> None:
         self._connection = connection
         self._sync = sync
         self._fill = fill
         self._checkpoint = checkpoint
+        self._begin_sync = begin_sync
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Job] = []
         self._busy = False
@@ -135,6 +139,13 @@ class GroupCommit:
         self._group, self._waiting = self._waiting, []
         self._writers = sum(job.writers for job in self._group)
         self._errors = self._commit(self._group)
+        if self._begin_sync is not None:
+            try:
+                self._begin_sync(self._heard)
+            except OSError:
+                pass  # the thread can
+            else:
+                return
         self._tasks.put(self._sync_group)
 
     def _commit(self, group: list[Job]) -> Errors:
@@ -151,6 +162,9 @@ class GroupCommit:
                 connection.execute("ROLLBACK")
             return [_failure(error)] * len(group)
         return errors
+
+    def _heard(self, error: OSError | None) -> None:
+        self._synced(None if error is None else _not_synced(error))
 
     def _synced(self, failure: StorageFailed | None) -> None:
         if failure is not None:
@@ -213,10 +227,7 @@ class GroupCommit:
         try:
             self._sync()
         except Exception as error:  # noqa: BLE001 (nobody may wait for good)
-            why = error.strerror if isinstance(error, OSError) else error
-            failure = StorageFailed(f"The disk did not sync: {why}.")
-            failure.__cause__ = error
-            return failure
+            return _not_synced(error)
         return None
 
     def _tidy_up(self) -> None:
@@ -269,6 +280,13 @@ def _tell(job: Job, error: BaseException | None) -> None:
         job.finish(error)
     except Exception:
         _logger.exception("database.finish_failed")
+
+
+def _not_synced(error: Exception) -> StorageFailed:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    failure = StorageFailed(f"The disk did not sync: {why}.")
+    failure.__cause__ = error
+    return failure
 
 
 def _failure(error: Exception) -> Exception:

@@ -5,10 +5,12 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trunkline.database.groups import TIDY_CHANGES, GroupCommit
+from trunkline.database.kernel_sync import Told
 from trunkline.errors import StorageFailed
 
 
@@ -27,6 +29,20 @@ class Disk:
         self.syncs += 1
         if self.error is not None:
             raise self.error
+
+    def begin_sync(self, told: Told) -> None:
+        """Sync as a kernel does: elsewhere, and the loop is told."""
+        loop = asyncio.get_running_loop()
+
+        def sync() -> None:
+            error: OSError | None = None
+            try:
+                self.sync()
+            except OSError as raised:
+                error = raised
+            loop.call_soon_threadsafe(told, error)
+
+        threading.Thread(target=sync).start()
 
     def fill(self) -> None:
         assert self.open.is_set()
@@ -74,12 +90,21 @@ def disk() -> Disk:
     return Disk()
 
 
-@pytest.fixture
+def has_no_room(_told: Told) -> None:
+    raise OSError(11, "Resource temporarily unavailable")
+
+
+@pytest.fixture(params=["thread", "kernel", "kernel without room"])
 async def commits(
-    connection: sqlite3.Connection, disk: Disk
+    connection: sqlite3.Connection, disk: Disk, request: pytest.FixtureRequest
 ) -> AsyncIterator[GroupCommit]:
+    ways = {"kernel": disk.begin_sync, "kernel without room": has_no_room}
     commits = GroupCommit(
-        connection, sync=disk.sync, fill=disk.fill, checkpoint=disk.tidy
+        connection,
+        sync=disk.sync,
+        fill=disk.fill,
+        checkpoint=disk.tidy,
+        begin_sync=ways.get(request.param),
     )
     yield commits
     await commits.close()
@@ -216,7 +241,7 @@ async def test_a_fault_on_the_thread_leaves_nobody_waiting(
     def fails() -> None:
         raise MemoryError
 
-    working = {
+    working: dict[str, Any] = {
         "sync": disk.sync,
         "fill": disk.fill,
         "checkpoint": disk.tidy,
