@@ -63,7 +63,7 @@ class Database:
 
         self._kernel_sync = await kernel_sync(self._wal, self._loop)
         begin_sync = None if self._kernel_sync is None else self._kernel_sync.begin
-        self._commits = GroupCommit(
+        self.commits = GroupCommit(
             writer,
             sync=lambda: disk.sync(self._wal),
             # By the writer: what another writes costs it all the pages it remembers.
@@ -74,7 +74,7 @@ class Database:
 
     async def close(self) -> None:
         """Finish what is waiting, then close the file."""
-        await self._commits.close()
+        await self.commits.close()
         if self._kernel_sync is not None:
             self._kernel_sync.close()
         await asyncio.to_thread(self._readers.shutdown)
@@ -84,15 +84,11 @@ class Database:
 
     def on_commit(self, watcher: Watcher) -> None:
         """Tell `watcher` of each group's number of jobs, and seconds to its sync."""
-        self._commits.on_commit(watcher)
-
-    def last_waiting(self) -> Job | None:
-        """Return the newest job that is not run yet: it may still grow."""
-        return self._commits.last_waiting()
+        self.commits.on_commit(watcher)
 
     def submit(self, job: Job) -> None:
         """Put a job in the group that is committed next. Raises StorageFailed."""
-        self._commits.submit(job)
+        self.commits.submit(job)
 
     async def write(
         self,
@@ -124,7 +120,7 @@ class Database:
         that. It sees what is committed. Raises StorageFailed.
         """
         # The writer has the pages at hand; a thread has it while all is tidied.
-        connection = self._looker if self._commits.tidying else self._writer
+        connection = self._looker if self.commits.tidying else self._writer
         try:
             return connection.execute(query, parameters).fetchone()
         except sqlite3.Error as error:

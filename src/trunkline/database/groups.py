@@ -84,6 +84,8 @@ class GroupCommit:
         self._begin_sync = begin_sync
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Job] = []
+        self.newest: Job | None = None
+        """The newest job that is not run yet: it may still grow."""
         self._busy = False
         # What is committed and not synced yet: its jobs, what became of them, since when.
         self._group: list[Job] = []
@@ -108,10 +110,6 @@ class GroupCommit:
         """Have `watcher` told of each group."""
         self._watchers.append(watcher)
 
-    def last_waiting(self) -> Job | None:
-        """Return the newest job that is not run yet: it may still grow."""
-        return self._waiting[-1] if self._waiting else None
-
     def submit(self, job: Job) -> None:
         """Put a job in the group that is committed next. Raises StorageFailed."""
         if self._closed:
@@ -119,6 +117,7 @@ class GroupCommit:
         if self._lost is not None:
             raise self._lost
         self._waiting.append(job)
+        self.newest = job
         if not self._busy:
             self._busy = True
             self._idle.clear()
@@ -137,6 +136,7 @@ class GroupCommit:
     def _commit_waiting(self) -> None:
         self._seconds = stopwatch()
         self._group, self._waiting = self._waiting, []
+        self.newest = None
         self._writers = sum(job.writers for job in self._group)
         self._errors = self._commit(self._group)
         if self._begin_sync is not None:
@@ -195,6 +195,7 @@ class GroupCommit:
             for job in self._waiting:
                 _tell(job, self._lost)
             self._waiting.clear()
+            self.newest = None
         # Those who were answered together come again together: see GAP.
         if self._waiting or self._writers > 1:
             self._loop.call_later(GAP, self._after_gap)

@@ -42,6 +42,9 @@ class Appending:
         self._then = then
         self._events: list[Event] = []
         self._rows: list[tuple[str, list[tuple[Any, ...]]]] = []
+        # The last of these, to which more may be added.
+        self._statement = ""
+        self._run: list[tuple[Any, ...]] = []
         self._waiting: list[Done] = []
         self.positions: list[int] = []
         self.joinable = also is None and then is None
@@ -52,10 +55,11 @@ class Appending:
         self._events += events
         for statement, with_rows in rows:
             # Runs of the same are done together; what comes after stays after.
-            if self._rows and self._rows[-1][0] is statement:
-                self._rows[-1][1].extend(with_rows)
+            if statement is self._statement:
+                self._run += with_rows
             else:
-                self._rows.append((statement, list(with_rows)))
+                self._statement, self._run = statement, list(with_rows)
+                self._rows.append((statement, self._run))
         self._waiting.append(done)
 
     @property
@@ -107,7 +111,10 @@ class Appending:
                 self._appended(self._new_entries())
         finally:
             for done in self._waiting:
-                _tell(done, error)
+                try:
+                    done(error)
+                except Exception:  # it is no trouble of those who wait beside it
+                    _logger.exception("log.done_failed")
 
     def _new_entries(self) -> list[Entry]:
         return [
@@ -117,13 +124,6 @@ class Appending:
             )
             if position == wanted
         ]
-
-
-def _tell(done: Done, error: BaseException | None) -> None:
-    try:
-        done(error)
-    except Exception:  # it is no trouble of those who wait beside it
-        _logger.exception("log.done_failed")
 
 
 def head(connection: sqlite3.Connection) -> int:

@@ -98,9 +98,9 @@ class SqliteLog:
     def _job(self, also: Write | None, then: Then | None) -> Appending:
         """Return a job to add to: the newest that waits, if it can be shared."""
         if also is None and then is None:
-            waiting = self._database.last_waiting()
-            if isinstance(waiting, Appending) and waiting.joinable:
-                return waiting
+            newest = self._database.commits.newest
+            if isinstance(newest, Appending) and newest.joinable:
+                return newest
         job = Appending(self._appended, self._clock.now_ms(), also, then)
         self._database.submit(job)
         return job

@@ -1,7 +1,7 @@
 """Who posts, by the head of a request."""
 
 from trunkline.capture.sdk.device import MAX_CHARACTERS
-from trunkline.capture.sdk.http import HeaderList
+from trunkline.capture.sdk.http import Answer, HeaderList
 from trunkline.capture.sdk.mapping import Sender
 from trunkline.capture.sdk.token import Good
 
@@ -13,20 +13,28 @@ HintHeaders = tuple[bytes, bytes, bytes, bytes]
 class Client:
     """Who posts, by the head of a request: the same for all posts with that head.
 
+    `cors` are headers of every answer, `taken` is the answer to a post that is kept.
     `sender` holds while the token is `good`: it is None where each post is to be checked.
     """
 
-    __slots__ = ("address", "cors", "good", "hints", "sender", "token")
+    __slots__ = ("address", "cors", "good", "hints", "sender", "taken", "token")
 
     sender: Sender
 
     def __init__(
-        self, *, token: bytes, address: str, hints: HintHeaders, cors: HeaderList
+        self,
+        *,
+        token: bytes,
+        address: str,
+        hints: HintHeaders,
+        cors: HeaderList,
+        taken: Answer,
     ) -> None:
         self.token = token
         self.address = address
         self.hints = hints
         self.cors = cors
+        self.taken = taken
         self.good: Good | None = None
 
 

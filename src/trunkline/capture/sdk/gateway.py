@@ -166,7 +166,9 @@ class Gateway:
         def done(error: BaseException | None) -> None:
             if error is None:
                 self.counts["events"] += 1
-            tell(self._answer_to(error, client.cors))
+                tell(client.taken)
+            else:
+                tell(self._answer_to(error, client.cors))
 
         try:
             if len(body) > self._max_event_bytes:
@@ -180,7 +182,7 @@ class Gateway:
     ) -> Answer:
         """Return the answer to a post that has come to its end."""
         if error is None:
-            return _TAKEN if cors is _ANYONE else answer_of(200, cors)
+            return _taken(cors)
         if isinstance(error, Repeated):
             self.counts["repeated"] += 1
             return answer_of(200, cors)
@@ -248,7 +250,8 @@ class Gateway:
             token=named.get(_TOKEN, b""),
             address=client_address(peer, headers, self._trusted, self._ip_header),
             hints=hint_headers(named),
-            cors=self._cors(named),
+            cors=(cors := self._cors(named)),
+            taken=_taken(cors),
         )
 
     def _arrival(self, body: bytes, client: Client) -> Arrival:
@@ -339,6 +342,11 @@ class Gateway:
         origin = headers.get(b"origin", b"")
         allowed = [(b"access-control-allow-origin", origin)]
         return [*(allowed if origin in self._origins else ()), (b"vary", b"Origin")]
+
+
+def _taken(cors: HeaderList) -> Answer:
+    """Return the answer to a post that is kept; mostly it is the same object."""
+    return _TAKEN if cors is _ANYONE else answer_of(200, cors)
 
 
 def _peer(scope: Scope) -> str:
