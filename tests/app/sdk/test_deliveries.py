@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from trunkline.database import disk
+from trunkline.database.kernel_sync import Told
 
 
 CA, TJS = "CA" + "1" * 32, "TJS86cbb486-ccff-4689-b2da-587321b75215"
@@ -153,26 +154,38 @@ async def test_a_repeat_that_is_overtaken_by_the_sid_counts_once(server: Any) ->
     assert server.gateway.counts["repeated"] == 1
 
 
+FAULT = OSError(5, "Input/output error")
+
+
+@pytest.fixture(params=["kernel", "thread"])
+def broken(
+    server: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> pytest.MonkeyPatch:
+    """Have syncs fail until this is undone, whoever makes them."""
+
+    def begin(told: Told) -> None:
+        asyncio.get_running_loop().call_soon(told, FAULT)
+
+    def sync(_descriptor: int) -> None:
+        raise FAULT
+
+    way = begin if request.param == "kernel" else None
+    monkeypatch.setattr(server.database.commits, "_begin_sync", way)
+    monkeypatch.setattr(disk, "sync", sync)
+    return monkeypatch
+
+
 async def test_a_repeat_of_what_was_written_but_not_synced_is_not_accepted(
-    server: Any, monkeypatch: pytest.MonkeyPatch
+    server: Any, broken: pytest.MonkeyPatch
 ) -> None:
-    def fails(_descriptor: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(disk, "sync", fails)
     assert await post(server, event(call_sid=CA)) == 503
-    monkeypatch.undo()
+    broken.undo()
     assert await post(server, event(call_sid=CA)) == 503
 
 
-async def test_a_repeat_beside_what_is_not_synced_is_not_accepted(
-    server: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(_descriptor: int) -> None:
-        raise OSError(5, "Input/output error")
-
+@pytest.mark.usefixtures("broken")
+async def test_a_repeat_beside_what_is_not_synced_is_not_accepted(server: Any) -> None:
     metrics = {"group": "g", "name": "n", "payload": [{"call_sid": CA, "mos": 4}]}
-    monkeypatch.setattr(disk, "sync", fails)
     path = "/v4/EndpointMetrics"
     answers = await asyncio.gather(
         *(post(server, metrics, path=path) for _ in range(2))
