@@ -164,14 +164,14 @@ class GroupCommit:
         return errors
 
     def _heard(self, error: OSError | None) -> None:
-        self._synced(None if error is None else _not_synced(error))
+        failure = None if error is None else _not_synced(error)
+        self._synced(failure, self._seconds())
 
-    def _synced(self, failure: StorageFailed | None) -> None:
+    def _synced(self, failure: StorageFailed | None, seconds: float) -> None:
         if failure is not None:
             # What the system held may be gone without a trace: nothing that comes
             # after can be trusted to be kept either, until a new start has looked.
             self._lost = failure
-        seconds = self._seconds()
         for watcher in self._watchers:
             watcher(self._writers, seconds)
         group, self._group = self._group, []
@@ -221,7 +221,8 @@ class GroupCommit:
     def _sync_group(self) -> None:
         # The thread gets no hold of the group: what it lets go of last it would have to
         # take apart, with the loop waiting for Python's lock.
-        self._call(self._synced, self._failure_to_sync())
+        failure = self._failure_to_sync()
+        self._call(self._synced, failure, self._seconds())
 
     def _failure_to_sync(self) -> StorageFailed | None:
         """Sync; return why that failed, None where it did not."""

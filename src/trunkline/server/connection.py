@@ -103,6 +103,8 @@ class Connection(HttpToolsProtocol):
         if self._head is not None and not self._begun:
             if self._kept_back:
                 data, self._kept_back = self._kept_back + data, b""
+            else:
+                self._looked_at = False
             if self._is_seen_to(data):
                 return
         self._parse(data)
@@ -125,7 +127,7 @@ class Connection(HttpToolsProtocol):
         self._is_at_rest = False
         self._unset_keepalive_if_required()
         if len(data) < end:
-            self._kept_back, self._looked_at = data, False
+            self._kept_back = data
             return True
         turn.begin()
         try:

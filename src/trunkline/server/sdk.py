@@ -112,4 +112,7 @@ class Sdk:
             grace_s=self._settings.sdk_expired_token_grace,
         )
         self._accounts.on_change(tokens.forget)
+        if self._geo is not None:
+            # Where a client is was looked up with its token.
+            self._geo.on_change(tokens.forget)
         return tokens

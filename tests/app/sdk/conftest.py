@@ -71,6 +71,7 @@ class Server:
     metrics: Metrics
     failures: TokenFailures
     accounts: Accounts
+    tokens: Tokens
     log: SqliteLog
     database: Database
     clock: ManualClock
@@ -237,6 +238,7 @@ class House:
                 metrics=metrics,
                 failures=failures,
                 accounts=accounts,
+                tokens=tokens,
                 log=log,
                 database=database,
                 clock=self.clock,

@@ -4,6 +4,8 @@ from typing import Any
 
 from tests.app.sdk.conftest import KEY
 
+from trunkline.capture.sdk.mapping import NOWHERE, Place
+
 
 CALL = "CA" + "1" * 32
 OTHER_CALL = "CA" + "2" * 32
@@ -90,6 +92,20 @@ async def test_a_client_whose_token_expires_may_end_the_calls_it_has(
     late = await server.take(client, event("ringing"))
     assert (late.status, late.code) == (403, 20104)
     assert len(await server.events()) == 2
+
+
+async def test_a_new_file_of_places_counts_for_clients_that_are_known(
+    server: Any,
+) -> None:
+    places = [NOWHERE]
+    server.gateway._place_of = lambda _address: places[0]
+    client = server.client()
+    await server.take(client, event("ringing"))
+    places[0] = Place(city="Berlin", country_code="DE")
+    server.tokens.forget()  # as it is told of the file
+    await server.take(client, event("ringing"))
+    cities = [d["sdk_edge"]["metadata"]["city"] for d in await server.events()]
+    assert cities == ["", "Berlin"]
 
 
 async def test_an_attempt_of_the_worker_is_not_taken_at_once(server: Any) -> None:

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import maxminddb
 import pytest
 import structlog
 from msgspec import UNSET
+from tests.app.sdk.conftest import ACCOUNT, KEY, NOW_MS
 from tests.app.sdk.mmdb import database
 
 from trunkline.capture.sdk.geo import GeoFile
 from trunkline.capture.sdk.mapping import NOWHERE
 from trunkline.events.call_event import Location
+from trunkline.server.program import running
+from trunkline.settings import Settings
 from trunkline.testing import ManualClock
 
 
@@ -96,6 +100,8 @@ def write(path: Path, entries: dict[str, Any]) -> None:
 
 
 def test_a_file_that_changes_or_goes_is_noticed(path: Path, geo: GeoFile) -> None:
+    told: list[str] = []
+    geo.on_change(lambda: told.append(geo.place("9.9.9.9").city))
     assert geo.place("9.9.9.9").city == "Berlin"
     write(path, {"9.9.9.0/24": {"city": {"names": {"en": "Köln"}}}})
     geo.refresh()
@@ -109,6 +115,7 @@ def test_a_file_that_changes_or_goes_is_noticed(path: Path, geo: GeoFile) -> Non
     write(path, PLACES)
     geo.refresh()
     assert geo.place("9.9.9.9").city == "Berlin"
+    assert told == ["Köln", "", "Berlin"]
 
 
 async def test_the_file_is_looked_at_every_few_seconds(
@@ -124,3 +131,36 @@ async def test_the_file_is_looked_at_every_few_seconds(
         await asyncio.sleep(0)
         assert geo.place("9.9.9.9") == NOWHERE
         running.cancel()
+
+
+async def test_a_client_that_is_known_moves_with_the_file(path: Path) -> None:
+    clock = ManualClock(NOW_MS)
+    settings = Settings(
+        data_dir=path.parent / "data",
+        account_sid=ACCOUNT.sid,
+        auth_token=ACCOUNT.auth_token,
+        sdk_token_check="claims",
+        sdk_geo_mmdb=path,
+    )
+    now = NOW_MS // 1000
+    claims = {
+        "iss": KEY.sid,
+        "sub": ACCOUNT.sid,
+        "nbf": now,
+        "exp": now + 3600,
+        "grants": {"voice": {}},
+    }
+    token = jwt.encode(claims, KEY.secret, headers={"cty": "twilio-fpa;v=1"})
+    body = b'{"group":"g","name":"n","payload":{"call_sid":"CA%032d"}}' % 1
+    async with running(settings, clock=clock) as application:
+        gateway: Any = application.gateway
+        client = gateway.client_of([(b"x-twilio-token", token.encode())], "9.9.9.9")
+        assert client is not None
+        for city in ("Berlin", ""):
+            answered = asyncio.get_running_loop().create_future()
+            gateway.take_at_once(client, body, answered.set_result)
+            assert (await answered).status == 200
+            assert client.sender.place.city == city
+            write(path, {})
+            clock.advance(5)
+            await asyncio.sleep(0.05)

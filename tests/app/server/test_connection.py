@@ -306,6 +306,22 @@ async def test_a_post_whose_body_does_not_come_is_the_applications_after_others_
     assert site.door.came == [b"one", b"three"]
 
 
+async def test_a_post_that_comes_drop_by_drop_is_the_applications(site: Site) -> None:
+    async with site.client() as client:
+        await client.ask(post(b"one"))
+        (connection,) = site.connections
+        whole = post(b"x" * 10)
+        client.writer.write(whole[:-9])
+        await until(lambda: connection._kept_back)
+        for number in range(9, 1, -1):
+            connection.look()
+            client.writer.write(whole[-number : 1 - number])
+            await asyncio.sleep(0.01)
+        assert not connection._kept_back
+        last = whole[-1:]
+        assert await client.ask(last) == ("app", b"POST %b xxxxxxxxxx" % PATH)
+
+
 async def test_posts_with_one_head_at_once_are_answered_in_their_order(
     site: Site,
 ) -> None:

@@ -14,7 +14,7 @@ class Client:
     """Who posts, by the head of a request: the same for all posts with that head.
 
     `cors` are headers of every answer, `taken` is the answer to a post that is kept.
-    `sender` holds while the token is `good`: it is None where each post is to be checked.
+    `sender` holds while `good` does; `good` is None where each post is to be checked.
     """
 
     __slots__ = ("address", "cors", "good", "hints", "sender", "taken", "token")

@@ -1,7 +1,7 @@
 """Places of addresses, out of an MMDB file of the operator (spec voice-sdk 8.2)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -42,8 +42,13 @@ class GeoFile:
         self._path = path
         self._stamp = _UNSEEN
         self._reader: maxminddb.Reader | None = None
+        self._listeners: list[Callable[[], None]] = []
         self.place = lru_cache(_REMEMBERED)(self._find)
         self.refresh()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Tell `listener` that places that were looked up may be others now."""
+        self._listeners.append(listener)
 
     async def run(self, clock: Clock) -> None:
         """Take up a new file within seconds; close it in the end."""
@@ -76,6 +81,8 @@ class GeoFile:
             _logger.error("sdk_geo_unusable", path=str(self._path), error=str(error))
         self.close()
         self._reader = reader
+        for listener in self._listeners:
+            listener()
 
     def _look(self) -> _Stamp:
         try:

@@ -40,7 +40,7 @@ from trunkline.errors import TrunklineError
 from trunkline.events.envelope import Event
 
 
-# Ids of calls in memory, some 1,500 bytes each. The store finds calls that have left.
+# Ids of calls in memory, some 2,500 bytes each. The store finds calls that have left.
 MAX_IDS = 30_000
 
 # Held bodies in memory; beyond, events go out under their temporary id at once.

@@ -47,6 +47,9 @@ _THRESHOLDS: Mapping[str, float] = {
     "constant-audio-output-level": 327.67,
 }
 
+# Of what is kept for a call; that of a browser takes some 500.
+_MAX_DESCRIBED_BYTES = 2_000
+
 # Beyond this a JSON number is not exact everywhere.
 _LARGEST_INTEGER = 2**53
 
@@ -118,8 +121,10 @@ def _metadata(post: Post, sender: Sender, memory: Memory) -> SdkMetadata:
     if post.publisher.startswith("twilio-voice-"):
         return _described(sender, _native(post.publisher_metadata), *told)
     # As it is encoded, which msgspec takes as well: it changes hardly ever in a call.
-    described = cast("SdkMetadata", _of_browser(sender, *told))
-    memory.described = sender, described
+    encoded = _of_browser(sender, *told)
+    described = cast("SdkMetadata", encoded)
+    if len(bytes(encoded)) <= _MAX_DESCRIBED_BYTES:
+        memory.described = sender, described
     return described
 
 

@@ -8,7 +8,7 @@ from trunkline.capture.sdk.post import Post, text
 
 
 # Of what is remembered as it was said; the SDKs' is far shorter.
-_MAX_CHARACTERS = 256
+_MAX_CHARACTERS = 64
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
