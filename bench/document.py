@@ -134,12 +134,14 @@ def targets(run: Run) -> list[str]:
     """Return what is aimed at, and by how much it is missed."""
     measurements = {figure.key: figure.measurement for figure in run.figures}
     return _table(
-        "Target|Wanted|Measured|Noise||Command",
+        "Target|Wanted|to bare|Measured|to bare|Noise||Command",
         (
             [
                 target.what,
                 f"{target.limit:,.0f} {target.unit}",
+                _shown(target.wanted_to_bare, ".2f"),
                 f"{target.measured:,.1f} {target.unit}",
+                _shown(target.to_bare, ".2f"),
                 _shown(target.noise, ",.1f"),
                 target.says,
                 _command(measurements[target.key]),
@@ -178,7 +180,7 @@ def _expected(figure: Judged) -> str:
     return f"{figure.times_expected:.1f}{' !' if figure.defect else ''}"
 
 
-def _shown(value: float, form: str) -> str:
+def _shown(value: float | None, form: str) -> str:
     return format(value, form) if value else _ABSENT
 
 

@@ -91,12 +91,14 @@ def _ratios(run: Run) -> Table:
 
 
 def _targets(run: Run) -> Table:
-    table = _table("target", "wanted", "measured", "noise", "")
+    table = _table("target", "wanted", "to bare", "measured", "to bare", "noise", "")
     for target in run.targets:
         table.add_row(
             target.what,
             f"{target.limit:,.0f} {target.unit}",
+            shown(target.wanted_to_bare, ".2f"),
             f"{target.measured:,.1f} {target.unit}",
+            shown(target.to_bare, ".2f"),
             shown(target.noise, ",.1f"),
             target.says,
             style=None if target.met else "red",
@@ -112,6 +114,6 @@ def _table(first: str, *headings: str) -> Table:
     return table
 
 
-def shown(value: float, form: str) -> str:
+def shown(value: float | None, form: str) -> str:
     """Return a value; nothing where nothing was measured."""
     return format(value, form) if value else ""

@@ -1,7 +1,7 @@
 """What Trunkline aims at, and how far from it a run was. Pure.
 
-Targets are absolute: CPU of one process on a core of the target class of machine. They
-say nothing of another machine but beside the bare responder of the same run.
+Targets are absolute: CPU of one process on a core of the target class of machine. On
+another machine they are what they were beside the bare responder there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from bench.figures import Figure
+from bench.figures import BARE_US, Judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
 class Verdict:
     """What was wanted, what was measured, and by how much it is not met.
 
-    `noise` is what equal runs differ by: a target missed by less may be met.
+    `noise` is what equal runs differ by: a target missed by less may be met. CPU has
+    ratios to the bare responder, too: where the target was set, and here.
     """
 
     key: str
@@ -50,11 +51,13 @@ class Verdict:
     measured: float
     unit: str
     noise: float
+    wanted_to_bare: float | None
+    to_bare: float | None
     met: bool
     says: str
 
 
-def verdicts(figures: Sequence[Figure]) -> list[Verdict]:
+def verdicts(figures: Sequence[Judged]) -> list[Verdict]:
     """Return a verdict for each target that was measured."""
     return [
         _verdict(figure, target)
@@ -63,10 +66,19 @@ def verdicts(figures: Sequence[Figure]) -> list[Verdict]:
     ]
 
 
-def _verdict(figure: Figure, target: Target) -> Verdict:
+def _verdict(figure: Judged, target: Target) -> Verdict:
     measured = (getattr(figure, target.of) or 0.0) * target.scale
     noise = figure.noise * target.scale
+    wanted_to_bare = to_bare = None
+    if target.of == "cpu_us" and target.limit:
+        wanted_to_bare, to_bare = target.limit / BARE_US, figure.cpu_ratio
     met = measured <= target.limit and not figure.missing
+    says = "met" if met else _shortfall(measured, noise, target, figure.missing)
+    if not met and not figure.missing and wanted_to_bare and to_bare:
+        if to_bare <= wanted_to_bare:
+            met, says = True, "met at this machine's speed"
+        else:
+            says += f", {to_bare / wanted_to_bare:.2f} at this machine's speed"
     return Verdict(
         key=figure.key,
         what=target.what,
@@ -74,8 +86,10 @@ def _verdict(figure: Figure, target: Target) -> Verdict:
         measured=measured,
         unit=target.unit,
         noise=noise,
+        wanted_to_bare=wanted_to_bare,
+        to_bare=to_bare,
         met=met,
-        says="met" if met else _shortfall(measured, noise, target, figure.missing),
+        says=says,
     )
 
 
@@ -85,5 +99,5 @@ def _shortfall(measured: float, noise: float, target: Target, missing: int) -> s
     if measured <= target.limit + noise:
         return "within noise"
     if target.limit:
-        return f"{measured / target.limit:.1f} times it"
+        return f"{measured / target.limit:.2f} times it"
     return f"{measured:+.1f} {target.unit}"
