@@ -64,6 +64,54 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     disk.unmount()
 
 
+class ThinDisk:
+    """A disk that says it has room, and has not: what is written fails when it is synced.
+
+    A file system in a file, which lies on a `SmallDisk`.
+    """
+
+    def __init__(self, below: SmallDisk, path: Path) -> None:
+        self.below = below
+        self.path = path
+        self.folder = path / "data"
+        self._image = below.path / "image"
+        self._device = ""
+
+    def make(self) -> None:
+        self.path.mkdir()
+        with self._image.open("wb") as image:
+            image.truncate(200 * 1024 * 1024)
+        # All that the file system needs for itself has its room from the beginning.
+        options = "nodiscard,lazy_itable_init=0,lazy_journal_init=0"
+        command = ["mkfs.ext4", "-q", "-J", "size=4", "-E", options, str(self._image)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def mount(self) -> None:
+        command = ["losetup", "--find", "--show", str(self._image)]
+        found = subprocess.run(command, check=True, capture_output=True, text=True)
+        self._device = found.stdout.strip()
+        mount = ["mount", self._device, str(self.path)]
+        subprocess.run(mount, check=True, capture_output=True)
+
+    def unmount(self) -> None:
+        for command in (["umount", str(self.path)], ["losetup", "-d", self._device]):
+            subprocess.run(command, check=False, capture_output=True)
+
+
+@pytest.fixture
+def thin_disk(disk: SmallDisk, tmp_path: Path) -> Iterator[ThinDisk]:
+    disk.remount("size=12m")
+    thin = ThinDisk(disk, tmp_path / "thin")
+    try:
+        thin.make()
+        thin.mount()
+    except (OSError, subprocess.CalledProcessError):
+        thin.unmount()
+        pytest.skip("there are no loop devices here")
+    yield thin
+    thin.unmount()
+
+
 def is_well(server: Server) -> bool:
     with closing(connect(server)) as connection, suppress(ConnectionError):
         connection.request("GET", "/healthz")
@@ -109,6 +157,32 @@ def test_what_was_accepted_before_the_disk_was_full_survives_a_kill(
         disk.remount("size=64m")
         with Server(disk.folder) as server:
             assert wait_until(lambda: all_delivered(load, receiver), 30)
+
+
+def test_after_a_sync_that_failed_nothing_is_accepted_and_what_was_is_kept(
+    thin_disk: ThinDisk,
+) -> None:
+    with Receiver() as receiver:
+        load = Load(receiver.url)
+        with Server(thin_disk.folder) as server:
+            subscribe(server, "steady", receiver.url)
+            load.start(server)
+            assert wait_until(lambda: load.refused > 20, 60)
+            said = [line for line in server.log if "did not sync" in str(line)]
+            assert said
+            thin_disk.below.remount("size=300m")
+            # There is room now, but who knows what is missing?
+            assert post_once(server, access_token(), 1_000_000) == 503
+            assert is_well(server)
+            load.join()
+            server.kill()
+        # Of what the system still remembers nothing may help.
+        thin_disk.unmount()
+        thin_disk.mount()
+        with Server(thin_disk.folder) as server:
+            assert wait_until(lambda: all_delivered(load, receiver), 30)
+            assert post_once(server, access_token(), 1_000_001) == 200
+            assert server.stop() == 0
 
 
 def test_a_disk_that_is_full_at_the_start_is_named(disk: SmallDisk) -> None:
