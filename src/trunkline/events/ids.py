@@ -25,9 +25,10 @@ class Ids:
         self._at_ms = -1
         self._digits = ""
 
-    def sid(self, prefix: str) -> str:
-        """Return a new SID, e.g. `sid("CA")`."""
-        at_ms = self._now_ms()
+    def sid(self, prefix: str, at_ms: int | None = None) -> str:
+        """Return a new SID, e.g. `sid("CA")`; `at_ms` is for who knows what time it is."""
+        if at_ms is None:
+            at_ms = self._now_ms()
         if at_ms != self._at_ms:
             self._at_ms, self._digits = at_ms, f"{at_ms:012x}"
         return prefix + self._digits + self._entropy(10).hex()

@@ -105,13 +105,13 @@ class Connection(HttpToolsProtocol):
                 data, self._kept_back = self._kept_back + data, b""
             else:
                 self._looked_at = False
-            if self._is_seen_to(data):
+            if self._is_seen_to(self._head, data):
                 return
         self._parse(data)
 
-    def _is_seen_to(self, data: bytes) -> bool:
+    def _is_seen_to(self, head: Head, data: bytes) -> bool:
         """See to a post with the head of the last one; tell whether it is one."""
-        found = self._head.body_in(data) if self._head is not None else None
+        found = head.body_in(data)
         if found is None:
             return False
         start, end = found

@@ -72,7 +72,8 @@ class Joiner:
 
     `open` comes first; `run` looks after deadlines until it is cancelled. `counts`
     are of events: emitted, emitted_unresolved, held, released, released_unresolved;
-    and of posts: unattached, below_level.
+    and of posts: unattached, below_level. What may have to be undone is counted once it
+    is on disk, all else as it is decided.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class Joiner:
         call.seen_ms = now_ms
         if call.memory.hear(post):
             call.is_saved = False  # told once in a call: a restart must not lose it
-        event_id = None if post.level in self._quiet else self._ids.sid("EZ")
+        event_id = None if post.level in self._quiet else self._ids.sid("EZ", now_ms)
         decision = self._decide(call, post, now_ms)
         if isinstance(decision, identity.Hold):
             until_ms = decision.until_ms
@@ -165,8 +166,8 @@ class Joiner:
                 call, decision, arrival, events, done, once=once, kept=kept
             )
             return
-        ended = self._counting(count, done)
-        self._intake.submit(events, ended, rows=kept, also=once)
+        self.counts[count] += 1
+        self._intake.submit(events, done, rows=kept, also=once)
 
     def _decide(self, call: Call, post: Post, now_ms: int) -> identity.Decision:
         settled = identity.settled(call.call_sid, post.ids)
@@ -231,16 +232,6 @@ class Joiner:
             deliveries_before_ms=now_ms - DELIVERY_KEPT_MS,
         ):
             pass  # a bounded number at a time, in transactions of their own
-
-    def _counting(self, count: str, done: Done) -> Done:
-        """Return what counts an end before `done` hears of it."""
-
-        def ended(error: BaseException | None) -> None:
-            if error is None:
-                self.counts[count] += 1
-            done(error)
-
-        return ended
 
     def _kept(
         self, arrival: Arrival, call_id: str, event_id: str | None
@@ -325,8 +316,8 @@ class Joiner:
         """Hold a post's event, unless it makes none, and keep the post."""
         kept = self._kept(arrival, call_id, event_id)
         if event_id is None:
-            counting = self._counting("below_level", done)
-            self._intake.submit((), counting, rows=kept, also=once)
+            self.counts["below_level"] += 1
+            self._intake.submit((), done, rows=kept, also=once)
             return
         held = held_event(arrival, event_id, call_id, until_ms)
         # In memory before it is on disk, for a post with the SID may come in between;

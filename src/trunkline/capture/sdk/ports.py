@@ -171,6 +171,6 @@ class Store(Protocol):
 class Ids(Protocol):
     """What makes ids."""
 
-    def sid(self, prefix: str) -> str:
-        """Return a new SID."""
+    def sid(self, prefix: str, at_ms: int | None = None) -> str:
+        """Return a new SID, of that time or of now."""
         ...
