@@ -48,6 +48,7 @@ class Database:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             writer = self._writer = self._connect()
             _prepare(writer)
+            _carry_over(writer)
             wal = self._path.with_name(self._path.name + "-wal")
             self._wal = os.open(wal, os.O_RDWR | os.O_CLOEXEC)
             disk.sync(self._wal)
@@ -195,6 +196,18 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.executescript(
         f"BEGIN IMMEDIATE; {changes} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
     )
+
+
+def _carry_over(connection: sqlite3.Connection) -> None:
+    """Write what is in the write-ahead log to the database file, and sync that.
+
+    After a sync that failed, the system may remember what is not on the disk, and take
+    it for written: it would be found here, and be gone after a power cut. What is
+    written anew is written.
+    """
+    busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise StorageFailed("The database is read by another process, and for long.")
 
 
 def _fill_late_indexes(connection: sqlite3.Connection) -> None:

@@ -178,7 +178,9 @@ class GroupCommit:
         for job, error in zip(group, self._errors, strict=True):
             # What a job refused it may have seen in this very group, which is not kept.
             _tell(job, failure or error)
-        if self._connection.total_changes - self._changes >= TIDY_CHANGES:
+        changes = self._connection.total_changes - self._changes
+        # What may not be on the disk must not be carried over either.
+        if self._lost is None and changes >= TIDY_CHANGES:
             self.tidying = True
             self._tasks.put(self._tidy_up)
         else:
@@ -192,10 +194,10 @@ class GroupCommit:
 
     def _go_on(self) -> None:
         if self._lost is not None:
+            self.newest = None
             for job in self._waiting:
                 _tell(job, self._lost)
             self._waiting.clear()
-            self.newest = None
         # Those who were answered together come again together: see GAP.
         if self._waiting or self._writers > 1:
             self._loop.call_later(GAP, self._after_gap)

@@ -203,6 +203,20 @@ async def test_after_a_sync_that_failed_nothing_is_accepted_any_more(
         commits.submit(Insert(3))
 
 
+async def test_what_may_not_be_on_the_disk_is_not_carried_over(
+    commits: GroupCommit, disk: Disk
+) -> None:
+    disk.error = OSError(5, "Input/output error")
+    jobs = [Insert(value) for value in range(TIDY_CHANGES + 1)]
+    for job in jobs:
+        commits.submit(job)
+    found = await asyncio.gather(*(job.done for job in jobs), return_exceptions=True)
+    assert all(isinstance(error, StorageFailed) for error in found)
+    disk.error = None
+    await commits.close()
+    assert disk.tidied == 0
+
+
 async def test_the_log_is_carried_over_now_and_then(
     commits: GroupCommit, disk: Disk
 ) -> None:

@@ -143,10 +143,12 @@ async def test_a_kernel_that_refuses_is_not_asked_again(
     "spoil",
     [
         lambda fake: setattr(fake, "refusal", ValueError("EINVAL")),
+        lambda fake: setattr(fake, "refusal", OverflowError("EAGAIN")),
+        lambda fake: setattr(fake, "refusal", SystemError(1, "EPERM")),
         lambda fake: setattr(fake, "room", 0),
         lambda fake: setattr(fake.Operation, "result", OSError(errno.EINVAL, "no")),
     ],
-    ids=["refused", "no room", "failed"],
+    ids=["refused", "full", "forbidden", "no room", "failed"],
 )
 async def test_a_kernel_whose_first_sync_fails_is_not_asked_again(
     fake: Any, descriptor: int, spoil: Callable[[Any], None]
@@ -156,7 +158,7 @@ async def test_a_kernel_whose_first_sync_fails_is_not_asked_again(
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EIO, "Input/output error"), RuntimeError("of its own")]
+    "error", [OSError(errno.EIO, "Input/output error"), SystemError("of its own")]
 )
 async def test_why_a_sync_failed_is_told(
     fake: Any, descriptor: int, error: Exception
@@ -168,6 +170,57 @@ async def test_why_a_sync_failed_is_told(
     assert isinstance(told, OSError)
     assert str(error) in str(told)
     kernel.close()
+
+
+@pytest.mark.parametrize("error", [OverflowError("EAGAIN"), SystemError(12, "ENOMEM")])
+async def test_a_kernel_that_refuses_later_tells_nobody_and_says_so(
+    fake: Any, descriptor: int, error: Exception
+) -> None:
+    kernel = await kernel_sync(descriptor, asyncio.get_running_loop())
+    assert kernel is not None
+    fake.refusal = error
+    told: list[OSError | None] = []
+    with pytest.raises(OSError, match="E"):
+        kernel.begin(told.append)
+    fake.refusal = None
+    assert await synced(kernel) is None
+    assert told == []
+    kernel.close()
+
+
+async def test_an_end_that_cannot_be_fetched_is_a_sync_that_failed(
+    fake: Any, descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = await kernel_sync(descriptor, asyncio.get_running_loop())
+    assert kernel is not None
+
+    def fails(_context: object) -> None:
+        raise SystemError(1, "Operation not permitted")
+
+    monkeypatch.setattr(fake, "process_events", fails)
+    assert "not permitted" in str(await synced(kernel))
+    kernel.close()
+    assert await kernel_sync(descriptor, asyncio.get_running_loop()) is None
+
+
+async def test_a_first_sync_that_never_ends_is_not_waited_for(
+    fake: Any, descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_SYNC_S", 0.01)
+    monkeypatch.setattr(fake, "process_events", lambda _context: None)
+    assert await kernel_sync(descriptor, asyncio.get_running_loop()) is None
+
+
+async def test_who_is_cancelled_meanwhile_leaves_nothing_behind(
+    fake: Any, descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake, "process_events", lambda _context: None)
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as tasks:
+        opening = tasks.create_task(kernel_sync(descriptor, loop))
+        await asyncio.sleep(0.01)
+        opening.cancel()
+    assert opening.cancelled()
 
 
 async def test_a_database_is_written_the_same_with_and_without(

@@ -166,8 +166,8 @@ class Joiner:
                 call, decision, arrival, events, done, once=once, kept=kept
             )
             return
-        self.counts[count] += 1
         self._intake.submit(events, done, rows=kept, also=once)
+        self.counts[count] += 1
 
     def _decide(self, call: Call, post: Post, now_ms: int) -> identity.Decision:
         settled = identity.settled(call.call_sid, post.ids)
@@ -316,8 +316,8 @@ class Joiner:
         """Hold a post's event, unless it makes none, and keep the post."""
         kept = self._kept(arrival, call_id, event_id)
         if event_id is None:
-            self.counts["below_level"] += 1
             self._intake.submit((), done, rows=kept, also=once)
+            self.counts["below_level"] += 1
             return
         held = held_event(arrival, event_id, call_id, until_ms)
         # In memory before it is on disk, for a post with the SID may come in between;
