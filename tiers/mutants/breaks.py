@@ -42,8 +42,22 @@ BREAKS = (
     Break(
         "take a kernel that cannot sync for one that can",
         "database/kernel_sync.py",
-        "    if await ended is not None:\n",
-        "    if await ended is ...:\n",
+        "    if error is not None:\n        made.close()\n",
+        "    if error is ...:\n        made.close()\n",
+        ("database",),
+    ),
+    Break(
+        "believe at a start what a failed sync may have left",
+        "database/file.py",
+        "            _carry_over(writer)\n",
+        "",
+        ("database",),
+    ),
+    Break(
+        "carry over what may not be on the disk",
+        "database/groups.py",
+        "if self._lost is None and changes",
+        "if changes",
         ("database",),
     ),
     Break(
