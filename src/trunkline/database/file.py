@@ -48,7 +48,10 @@ class Database:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             writer = self._writer = self._connect()
             _prepare(writer)
-            _carry_over(writer)
+            if not _is_carried_over(writer):
+                raise StorageFailed(
+                    f"{self._path}: another process reads it, and does not stop."
+                )
             wal = self._path.with_name(self._path.name + "-wal")
             self._wal = os.open(wal, os.O_RDWR | os.O_CLOEXEC)
             disk.sync(self._wal)
@@ -198,16 +201,17 @@ def _prepare(connection: sqlite3.Connection) -> None:
     )
 
 
-def _carry_over(connection: sqlite3.Connection) -> None:
+def _is_carried_over(connection: sqlite3.Connection) -> bool:
     """Write what is in the write-ahead log to the database file, and sync that.
+
+    False where somebody reads the file meanwhile, for longer than we wait.
 
     After a sync that failed, the system may remember what is not on the disk, and take
     it for written: it would be found here, and be gone after a power cut. What is
     written anew is written.
     """
     busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise StorageFailed("The database is read by another process, and for long.")
+    return not busy
 
 
 def _fill_late_indexes(connection: sqlite3.Connection) -> None:

@@ -3,22 +3,19 @@
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.loops import BOTH_LOOPS, LOOP_NAMES
 
 from trunkline.database import kernel_sync as module
 from trunkline.database.file import Database
 from trunkline.database.kernel_sync import KernelSync, kernel_sync
 
 
-@pytest.fixture(
-    scope="module",
-    params=[("asyncio", {"use_uvloop": False}), ("asyncio", {"use_uvloop": True})],
-    ids=["asyncio", "uvloop"],
-)
+@pytest.fixture(scope="module", params=BOTH_LOOPS, ids=LOOP_NAMES)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -60,6 +57,9 @@ class FakeContext:
 
     refusal: BaseException | None = None
     room = 1
+    # As in the library's module, which this stands for as well.
+    Context: Any
+    Operation: Any
 
     def __init__(self, _most: int) -> None:
         self.fileno, self._other = os.pipe()
@@ -91,32 +91,37 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeContext]:
     class Operation(FakeOperation):
         pass
 
-    Context.Operation = Operation  # type: ignore[attr-defined]
+    Context.Context, Context.Operation = Context, Operation
     monkeypatch.setattr(module, "linux_aio", Context)
-    Context.Context = Context  # type: ignore[attr-defined]
     return Context
 
 
-async def test_the_kernel_tells_when_a_file_is_on_the_disk(descriptor: int) -> None:
-    kernel = await kernel_sync(descriptor, asyncio.get_running_loop())
-    if kernel is None:
+@pytest.fixture
+async def kernel(descriptor: int) -> AsyncIterator[KernelSync]:
+    made = await kernel_sync(descriptor, asyncio.get_running_loop())
+    if made is None:
+        # macOS, and containers that forbid it: there a thread syncs.
         pytest.skip("this system makes no syncs by itself")
+    yield made
+    made.close()
+
+
+async def test_the_kernel_tells_when_a_file_is_on_the_disk(
+    kernel: KernelSync, descriptor: int
+) -> None:
     for _ in range(3):
         os.write(descriptor, b"x" * 10_000)
         assert await synced(kernel) is None
-    kernel.close()
 
 
-async def test_a_file_that_is_none_is_refused_at_once(descriptor: int) -> None:
-    kernel = await kernel_sync(descriptor, asyncio.get_running_loop())
-    if kernel is None:
-        pytest.skip("this system makes no syncs by itself")
+async def test_a_file_that_is_none_is_refused_at_once(
+    kernel: KernelSync, descriptor: int
+) -> None:
     kernel._descriptor = 1_000_000
     with pytest.raises(OSError, match="EBADF"):
         kernel.begin(lambda _: None)
     kernel._descriptor = descriptor
     assert await synced(kernel) is None
-    kernel.close()
 
 
 async def test_where_there_is_no_such_thing_nobody_is_asked(

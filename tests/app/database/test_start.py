@@ -49,7 +49,7 @@ async def test_a_start_does_not_go_on_beside_a_reader_that_stays(
     quick = "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 50;"
     monkeypatch.setitem(file._SCHEMA, "settings", quick)
 
-    with pytest.raises(StorageFailed, match="read by another process"):
+    with pytest.raises(StorageFailed, match=r"y\.db: another process reads it"):
         await Database(tmp_path / "y.db").open()
 
     reader.close()

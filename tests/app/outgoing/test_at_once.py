@@ -15,6 +15,7 @@ from tests.app.outgoing.servers import (
     read_request,
     serving,
 )
+from tests.loops import BOTH_LOOPS, LOOP_NAMES
 
 from trunkline.outgoing.client import (
     Client,
@@ -33,11 +34,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Result = Response | SendFailed | Stale
 
 
-@pytest.fixture(
-    scope="module",
-    params=[("asyncio", {"use_uvloop": False}), ("asyncio", {"use_uvloop": True})],
-    ids=["asyncio", "uvloop"],
-)
+@pytest.fixture(scope="module", params=BOTH_LOOPS, ids=LOOP_NAMES)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 

@@ -19,6 +19,7 @@ from tests.app.outgoing.servers import (
     serving,
     silent,
 )
+from tests.loops import BOTH_LOOPS, LOOP_NAMES
 
 from trunkline.errors import InvalidSetting
 from trunkline.outgoing.addresses import Address
@@ -33,11 +34,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nX: 1\r\nContent-Length: 1000\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[("asyncio", {"use_uvloop": False}), ("asyncio", {"use_uvloop": True})],
-    ids=["asyncio", "uvloop"],
-)
+@pytest.fixture(scope="module", params=BOTH_LOOPS, ids=LOOP_NAMES)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 

@@ -246,11 +246,12 @@ class Gateway:
         headers: Sequence[tuple[bytes, bytes]],
         peer: str,
     ) -> Client:
+        cors = self._cors(named)
         return Client(
             token=named.get(_TOKEN, b""),
             address=client_address(peer, headers, self._trusted, self._ip_header),
             hints=hint_headers(named),
-            cors=(cors := self._cors(named)),
+            cors=cors,
             taken=_taken(cors),
         )
 

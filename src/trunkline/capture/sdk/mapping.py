@@ -123,7 +123,7 @@ def _metadata(post: Post, sender: Sender, memory: Memory) -> SdkMetadata:
     # As it is encoded, which msgspec takes as well: it changes hardly ever in a call.
     encoded = _of_browser(sender, *told)
     described = cast("SdkMetadata", encoded)
-    if len(bytes(encoded)) <= _MAX_DESCRIBED_BYTES:
+    if len(encoded) <= _MAX_DESCRIBED_BYTES:
         memory.described = sender, described
     return described
 
