@@ -67,8 +67,7 @@ class Intake:
         before delivery hears of the events. Raises StorageFailed where the disk did
         not keep them; then nothing was accepted.
         """
-        for event in events:
-            _check(event)
+        _check(events)
         await self._log.append(events, also, then, rows)
 
     def submit(
@@ -84,16 +83,16 @@ class Intake:
         For the hot ways in, to which a future and a task would be dear. Where it is not
         synced, `done` hears why. Raises as `accept`; then `done` is not called.
         """
-        for event in events:
-            _check(event)
+        _check(events)
         self._log.submit(events, done, rows=rows, also=also)
 
 
-def _check(event: Event) -> None:
-    if event.type not in _KNOWN:
-        raise UnknownEventType(event.type)
-    if len(event.data) > MAX_DATA_BYTES:
-        raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
+def _check(events: Sequence[Event]) -> None:
+    for event in events:
+        if event.type not in _KNOWN:
+            raise UnknownEventType(event.type)
+        if len(event.data) > MAX_DATA_BYTES:
+            raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
 
 
 class UnknownEventType(TrunklineError):

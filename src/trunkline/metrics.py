@@ -5,7 +5,7 @@ families are made when somebody asks.
 """
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -97,7 +97,7 @@ class Metrics:
 
     def __init__(self, sink_type: Callable[[str], str]) -> None:
         self._sink_type = sink_type
-        self._accepted: Counter[str] = Counter()
+        self._accepted: dict[str, int] = defaultdict(int)
         self._failed: Counter[tuple[str, str, int]] = Counter()
         self._buried: Counter[tuple[str, int]] = Counter()
         self._lost: Counter[str] = Counter()

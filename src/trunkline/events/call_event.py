@@ -5,7 +5,7 @@ documents: a member without default is required, its description is the document
 Inside a present object an unknown text is `""`; numbers are finite.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -218,9 +218,5 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
     ] = UNSET
 
 
-_encoder = msgspec.json.Encoder()
-
-
-def encode(data: CallEvent) -> bytes:
-    """Return the data as compact JSON, members in the order above, unset ones absent."""
-    return _encoder.encode(data)
+encode: Callable[[CallEvent], bytes] = msgspec.json.Encoder().encode
+"""Return the data as compact JSON, members in the order above, unset ones absent."""

@@ -17,6 +17,11 @@ _ISO = re.compile(
 )
 
 
+# What comes after the seconds: to look it up costs a tenth of formatting or parsing it.
+_ENDS = tuple(f".{millisecond:03d}Z" for millisecond in range(1000))
+_MILLISECONDS = {end: millisecond for millisecond, end in enumerate(_ENDS)}
+
+
 @lru_cache(maxsize=64)
 def _iso_second(second: int) -> str:
     # Not strftime: it writes the year 999 with three digits.
@@ -26,7 +31,7 @@ def _iso_second(second: int) -> str:
 def iso_ms(at_ms: int) -> str:
     """Return ISO 8601 with milliseconds, e.g. `2026-01-30T20:00:00.123Z`."""
     second, millisecond = divmod(at_ms, 1000)
-    return f"{_iso_second(second)}.{millisecond:03d}Z"
+    return _iso_second(second) + _ENDS[millisecond]
 
 
 def iso_seconds(at_ms: int) -> str:
@@ -47,17 +52,11 @@ def _rfc2822_second(second: int) -> str:
 def parse_iso(text: str) -> int | None:
     """Return the time of an ISO 8601 text with zone, `None` if it is no such text."""
     # The form that JavaScript and we ourselves write, a second of which comes often.
-    fraction = text[20:23]
-    if (
-        len(text) == len("2026-01-30T20:00:00.123Z")
-        and text[19] == "."
-        and text[23] == "Z"
-        and fraction.isascii()
-        and fraction.isdigit()
-    ):
-        second = _parse_second(text[:19])
-        return None if second is None else second * 1000 + int(fraction)
-    return _parse_any(text)
+    millisecond = _MILLISECONDS.get(text[19:])
+    if millisecond is None:
+        return _parse_any(text)
+    second = _parse_second(text[:19])
+    return None if second is None else second * 1000 + millisecond
 
 
 @lru_cache(maxsize=256)

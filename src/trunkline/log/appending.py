@@ -90,7 +90,8 @@ class Appending:
                 event.time,
                 event.call_sid,
                 accepted_ms,
-                event.data,
+                # Not as bytes: sqlite3 would look for an adapter of each.
+                bytearray(event.data),
             )
             for position, event in enumerate(self._events, first)
         ]

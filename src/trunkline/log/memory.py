@@ -236,9 +236,10 @@ class MemoryLog:
             del self._exceptions[sink_sid, exception.position]
 
     def _position_of(self, event: Event) -> int:
-        position, _, known = self._by_id[event.id]
+        entry = self._by_id[event.id]
+        known = entry.event
         same = (known.account_sid, known.source) == (event.account_sid, event.source)
-        return position if same else 0
+        return entry.position if same else 0
 
     def _of(self, sink_sid: str) -> list[DeliveryException]:
         return [e for key, e in self._exceptions.items() if key[0] == sink_sid]

@@ -1,13 +1,11 @@
 """What the log keeps: entries, exceptions of deliveries, dead letters."""
 
-from typing import NamedTuple
-
 import msgspec
 
 from trunkline.events.envelope import Event
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event at its place in the log. `accepted_ms`: when it was appended."""
 
     position: int

@@ -8,7 +8,7 @@ goes the way of all ASGI servers; so do requests in a pipeline behind another.
 
 from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -31,19 +31,27 @@ _logger = structlog.get_logger("server")
 class Door(Protocol):
     """Who takes posts at once."""
 
-    def client_of(self, headers: Sequence[tuple[bytes, bytes]], peer: str) -> Any:
-        """Return who posts with that head; None where it has to go the usual way."""
+    def client_of(
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        peer: str,
+        tell: Callable[[Answer], None],
+    ) -> Any:
+        """Return who posts with that head; None where it has to go the usual way.
+
+        `tell` hears, at once or later, what each of its posts is answered.
+        """
         ...
 
-    def take_at_once(
-        self, client: Any, body: bytes, tell: Callable[[Answer], None]
-    ) -> None:
-        """Take a post, and call `tell` at once or later."""
+    def take_at_once(self, client: Any, body: bytes) -> None:
+        """Take a post."""
         ...
 
 
 class Connection(HttpToolsProtocol):
     """One client's connection. `paths` are those of which `door` may take posts."""
+
+    cycle: Any
 
     def __init__(
         self, *arguments: Any, door: Door, paths: Collection[bytes], **more: Any
@@ -52,7 +60,7 @@ class Connection(HttpToolsProtocol):
         self._door = door
         self._paths = paths
         self._peer = ""
-        self._turn = _Turn(self)
+        self._turn = _Turn()
         # A post for the door of which the head is here, and what of its body is.
         self._gathered: list[bytes] | None = None
         # Whether the parser is in the middle of a request.
@@ -119,7 +127,7 @@ class Connection(HttpToolsProtocol):
         if (
             not start < end <= start + MAX_BODY_BYTES
             or len(data) > end
-            or cast("Any", self.cycle) is not turn
+            or self.cycle is not turn
             or not turn.response_complete
             or self._is_hindered()
         ):
@@ -129,9 +137,9 @@ class Connection(HttpToolsProtocol):
         if len(data) < end:
             self._kept_back = data
             return True
-        turn.begin()
+        turn.response_complete = False
         try:
-            self._door.take_at_once(self._client, data[start:], turn.answer)
+            self._door.take_at_once(self._client, data[start:])
         except Exception:  # noqa: BLE001 (it is told where it happens the usual way, too)
             turn.response_complete = True
             return False
@@ -188,13 +196,12 @@ class Connection(HttpToolsProtocol):
 
     def _hand_over(self, body: bytes) -> Any:
         """Hand a post over; return who posts, None where the door did not take it."""
-        turn = self._turn
-        turn.begin()
-        self.cycle = turn  # type: ignore[assignment]
+        turn = self.cycle = self._turn
+        turn.response_complete = False
         try:
-            client = self._door.client_of(self.headers, self._peer)
+            client = self._door.client_of(self.headers, self._peer, self.answer)
             if client is not None:
-                self._door.take_at_once(client, body, turn.answer)
+                self._door.take_at_once(client, body)
         except Exception:  # the usual way tells the client, where it fails as well
             _logger.exception("server.door_failed")
             client = None
@@ -208,7 +215,7 @@ class Connection(HttpToolsProtocol):
             and self.url.partition(b"?")[0] not in self._paths
         ):
             return False
-        parser, before = self.parser, cast("_Turn | None", self.cycle)
+        parser, before = self.parser, self.cycle
         return (
             (before is None or before.response_complete)
             and parser.get_method() == b"POST"
@@ -265,10 +272,13 @@ class Connection(HttpToolsProtocol):
 
     # --- what the door tells ---------------------------------------------------------
 
-    def write_answer(self, answer: Answer, *, keep_alive: bool) -> None:
-        """Write a whole answer, and be ready for the next request."""
-        if self.transport.is_closing():
+    def answer(self, answer: Answer) -> None:
+        """Answer the post at the door, unless its client has gone."""
+        turn = self._turn
+        turn.response_complete = True
+        if turn.disconnected or self.transport.is_closing():
             return
+        keep_alive = turn.keep_alive
         # uvicorn makes a new list of these headers each second: Date is among them.
         common, written = self.server_state.default_headers, self._written
         if (
@@ -291,31 +301,23 @@ class Connection(HttpToolsProtocol):
 
 
 class _Turn:
-    """A post at the door, in the words in which uvicorn speaks of a request."""
+    """The post at the door, in the words in which uvicorn speaks of a request.
+
+    A connection has one at a time.
+    """
 
     __slots__ = (
-        "_connection", "body", "disconnected", "keep_alive", "message_event",
-        "more_body", "response_complete",
+        "body", "disconnected", "keep_alive", "message_event", "more_body",
+        "response_complete",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self) -> None:
         self.body = bytearray()
         self.disconnected = False
+        self.keep_alive = True
         self.message_event = _NOBODY_WAITS
         self.more_body = False
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin: a connection has one post at the door at a time."""
-        self.keep_alive = True
-        self.response_complete = False
-
-    def answer(self, answer: Answer) -> None:
-        """Answer, unless the client has gone."""
         self.response_complete = True
-        if not self.disconnected:
-            self._connection.write_answer(answer, keep_alive=self.keep_alive)
 
 
 class _NobodyWaits:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.capture.sdk.ports import KeptPost
 from trunkline.database import groups
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
@@ -48,7 +47,7 @@ async def fill(database: Database, count: int) -> SqliteLog:
     log, store = SqliteLog(database, ManualClock()), PostStore(database)
     await log.open()
     for number in range(count):
-        kept = KeptPost(ACCOUNT, call(number % 7), None, number, number, False, b"{}")
+        kept = ACCOUNT, call(number % 7), None, number, number, 0, bytearray(b"{}")
         await log.append([event(number, number % 7)], rows=[store.keep(kept)])
     return log
 
@@ -106,7 +105,7 @@ async def test_posts_that_come_once_all_are_pruned_are_found(
 
     log = SqliteLog(database, ManualClock())
     await log.open()
-    kept = KeptPost(ACCOUNT, call(1), None, 1, 1, False, b"{}")
+    kept = ACCOUNT, call(1), None, 1, 1, 0, bytearray(b"{}")
     await log.append([], rows=[store.keep(kept)])
 
     assert await rows(database, "SELECT number FROM sdk_post_by_call") == [1]

@@ -75,6 +75,7 @@ class Server:
     log: SqliteLog
     database: Database
     clock: ManualClock
+    answers: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
 
     async def post(
         self,
@@ -96,18 +97,18 @@ class Server:
         """Return a client that posts with these headers, a good token among them."""
         named = {"x_twilio_token": self.token(), **headers}
         found = self.gateway.client_of(
-            [(k.replace("_", "-").encode(), v.encode()) for k, v in named.items()], peer
+            [(k.replace("_", "-").encode(), v.encode()) for k, v in named.items()],
+            peer,
+            self.answers.put_nowait,
         )
         assert found is not None
         return found
 
     async def take(self, client: Client, body: object) -> Answer:
         """Have a client's post taken straight from its connection."""
-        answered = asyncio.get_running_loop().create_future()
-        raw = json.dumps(body).encode()
-        self.gateway.take_at_once(client, raw, answered.set_result)
+        self.gateway.take_at_once(client, json.dumps(body).encode())
         async with asyncio.timeout(10):
-            status, headers, said = await answered
+            status, headers, said = await self.answers.get()
         return Answer(status, {k.decode(): v.decode() for k, v in headers}, said)
 
     async def request(

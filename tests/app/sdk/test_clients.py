@@ -110,7 +110,7 @@ async def test_a_new_file_of_places_counts_for_clients_that_are_known(
 
 async def test_an_attempt_of_the_worker_is_not_taken_at_once(server: Any) -> None:
     headers = [(b"x-trunkline-delivery", b"x"), (b"x-twilio-token", b"")]
-    assert server.gateway.client_of(headers, "203.0.113.7") is None
+    assert server.gateway.client_of(headers, "203.0.113.7", print) is None
 
 
 async def test_a_client_without_a_good_token_gets_no_further(server: Any) -> None:

@@ -154,12 +154,13 @@ async def test_a_client_that_is_known_moves_with_the_file(path: Path) -> None:
     body = b'{"group":"g","name":"n","payload":{"call_sid":"CA%032d"}}' % 1
     async with running(settings, clock=clock) as application:
         gateway: Any = application.gateway
-        client = gateway.client_of([(b"x-twilio-token", token.encode())], "9.9.9.9")
+        answers: asyncio.Queue[Any] = asyncio.Queue()
+        headers = [(b"x-twilio-token", token.encode())]
+        client = gateway.client_of(headers, "9.9.9.9", answers.put_nowait)
         assert client is not None
         for city in ("Berlin", ""):
-            answered = asyncio.get_running_loop().create_future()
-            gateway.take_at_once(client, body, answered.set_result)
-            assert (await answered).status == 200
+            gateway.take_at_once(client, body)
+            assert (await answers.get()).status == 200
             assert client.sender.place.city == city
             write(path, {})
             clock.advance(5)

@@ -86,4 +86,5 @@ def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptRow:
     now_ms, at_ms = arrival.now_ms, arrival.post.at_ms
     is_skewed = not now_ms - _BEHIND_MS <= at_ms <= now_ms + _AHEAD_MS
     account_sid = arrival.sender.account_sid
-    return account_sid, call_id, event_id, at_ms, now_ms, is_skewed, arrival.body
+    kept = bytearray(arrival.body)
+    return account_sid, call_id, event_id, at_ms, now_ms, 1 if is_skewed else 0, kept

@@ -1,8 +1,9 @@
 """Who posts, by the head of a request."""
 
 from trunkline.capture.sdk.device import MAX_CHARACTERS
-from trunkline.capture.sdk.http import Answer, HeaderList
+from trunkline.capture.sdk.http import HeaderList
 from trunkline.capture.sdk.mapping import Sender
+from trunkline.capture.sdk.ports import Done
 from trunkline.capture.sdk.token import Good
 
 
@@ -13,12 +14,14 @@ HintHeaders = tuple[bytes, bytes, bytes, bytes]
 class Client:
     """Who posts, by the head of a request: the same for all posts with that head.
 
-    `cors` are headers of every answer, `taken` is the answer to a post that is kept.
-    `sender` holds while `good` does; `good` is None where each post is to be checked.
+    `cors` are headers of every answer. `done` hears of the end of each post that is
+    taken at once. `sender` holds while `good` does; `good` is None where each post is to
+    be checked.
     """
 
-    __slots__ = ("address", "cors", "good", "hints", "sender", "taken", "token")
+    __slots__ = ("address", "cors", "done", "good", "hints", "sender", "token")
 
+    done: Done
     sender: Sender
 
     def __init__(
@@ -28,13 +31,11 @@ class Client:
         address: str,
         hints: HintHeaders,
         cors: HeaderList,
-        taken: Answer,
     ) -> None:
         self.token = token
         self.address = address
         self.hints = hints
         self.cors = cors
-        self.taken = taken
         self.good: Good | None = None
 
 

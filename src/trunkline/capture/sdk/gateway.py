@@ -148,34 +148,42 @@ class Gateway:
         await send_whole(send, self._answer_to(error, cors, scope["path"]))
 
     def client_of(
-        self, headers: Sequence[tuple[bytes, bytes]], peer: str
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        peer: str,
+        tell: Callable[[Answer], None],
     ) -> Client | None:
         """Return who posts with that head, for any number of posts that have it.
 
-        `peer` is the socket's address. None for an attempt of our service worker, which
-        may have to wait for another of the same post: it goes by `__call__`.
+        `peer` is the socket's address; `tell` gets the answer to each post once it is
+        due. None for an attempt of our service worker, which may have to wait for
+        another of the same post: it goes by `__call__`.
         """
         named = dict(headers)
-        return None if _DELIVERY in named else self._client(named, headers, peer)
-
-    def take_at_once(
-        self, client: Client, body: bytes, tell: Callable[[Answer], None]
-    ) -> None:
-        """Take a whole event post without a task; `tell` gets the answer once it is due."""
+        if _DELIVERY in named:
+            return None
+        client = self._client(named, headers, peer)
+        counts, cors = self.counts, client.cors
+        taken = _taken(cors)
 
         def done(error: BaseException | None) -> None:
             if error is None:
-                self.counts["events"] += 1
-                tell(client.taken)
+                counts["events"] += 1
+                tell(taken)
             else:
-                tell(self._answer_to(error, client.cors))
+                tell(self._answer_to(error, cors))
 
+        client.done = done
+        return client
+
+    def take_at_once(self, client: Client, body: bytes) -> None:
+        """Take a whole event post without a task."""
         try:
             if len(body) > self._max_event_bytes:
                 raise too_large()
-            self._joiner.take(self._arrival(body, client), done)
+            self._joiner.take(self._arrival(body, client), client.done)
         except TrunklineError as error:
-            done(error)
+            client.done(error)
 
     def _answer_to(
         self, error: BaseException | None, cors: HeaderList, path: str = ""
@@ -246,13 +254,11 @@ class Gateway:
         headers: Sequence[tuple[bytes, bytes]],
         peer: str,
     ) -> Client:
-        cors = self._cors(named)
         return Client(
             token=named.get(_TOKEN, b""),
             address=client_address(peer, headers, self._trusted, self._ip_header),
             hints=hint_headers(named),
-            cors=cors,
-            taken=_taken(cors),
+            cors=self._cors(named),
         )
 
     def _arrival(self, body: bytes, client: Client) -> Arrival:

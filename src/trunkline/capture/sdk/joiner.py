@@ -5,7 +5,7 @@ transaction that appends its event. So a crash loses none; ids of events are giv
 when posts arrive, so trying again doubles none either.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
@@ -100,7 +100,7 @@ class Joiner:
         self._kept_ms = retention_days * _DAY_MS
         self._max_held_bytes = max_held_bytes
         self._calls = Calls(max_ids)
-        self.counts: Counter[str] = Counter()
+        self.counts: dict[str, int] = defaultdict(int)
 
     async def open(self) -> None:
         """Take up again what was held when the server stopped."""
@@ -146,7 +146,9 @@ class Joiner:
         if call.memory.hear(post):
             call.is_saved = False  # told once in a call: a restart must not lose it
         event_id = None if post.level in self._quiet else self._ids.sid("EZ", now_ms)
-        decision = self._decide(call, post, now_ms)
+        decision = identity.settled(call.call_sid, ids) or self._decide(
+            call, post, now_ms
+        )
         if isinstance(decision, identity.Hold):
             until_ms = decision.until_ms
             self._hold(call, call_id, arrival, event_id, until_ms, done, once)
@@ -170,9 +172,6 @@ class Joiner:
         self.counts[count] += 1
 
     def _decide(self, call: Call, post: Post, now_ms: int) -> identity.Decision:
-        settled = identity.settled(call.call_sid, post.ids)
-        if settled is not None:
-            return settled
         if identity.ends_call(post):
             call.over = True
         has_room = self._calls.held_bytes < self._max_held_bytes

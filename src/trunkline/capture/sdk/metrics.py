@@ -1,6 +1,6 @@
 """Keeps quality samples and their roll-ups for a call's timeline (spec voice-sdk 9)."""
 
-from collections import Counter
+from collections import defaultdict
 
 from trunkline.capture.sdk.ports import Delivery, Store
 from trunkline.capture.sdk.post import MetricsPost
@@ -15,7 +15,7 @@ class Metrics:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.counts: Counter[str] = Counter()
+        self.counts: dict[str, int] = defaultdict(int)
 
     async def take(
         self,

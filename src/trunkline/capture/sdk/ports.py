@@ -47,8 +47,11 @@ class KeptPost(NamedTuple):
     body: bytes
 
 
-KeptRow = tuple[str, str, str | None, int, int, bool, bytes]
-"""The same, bare: it is made for each post, and read for few."""
+KeptRow = tuple[str, str, str | None, int, int, int, bytearray]
+"""The same, bare: it is made for each post, and read for few.
+
+Of types that the database takes as they are: for others it looks for adapters.
+"""
 
 
 class SavedCall(msgspec.Struct, frozen=True, kw_only=True):

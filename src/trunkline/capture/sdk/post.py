@@ -5,7 +5,7 @@ checked; every other field is taken as it comes, and made sense of by `mapping`.
 """
 
 from functools import lru_cache
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -22,6 +22,8 @@ MAX_SAMPLES = 100
 # again, and how deep a decoder can go depends on who calls it: up to 1,000 levels, less
 # the calls that are open.
 MAX_DEPTH = 500
+# Each level has a bracket at both ends.
+_SURELY_SHALLOW = 2 * MAX_DEPTH
 
 # `TJS` and a UUID are 39 characters.
 MAX_TEMP_CALL_SID_CHARACTERS = 64
@@ -116,14 +118,15 @@ def parse_event(body: bytes, received_ms: int) -> Post:
     try:
         # The decoder looks at text only where it is wanted: all must be UTF-8.
         raw = _decode_event(body if body.isascii() else str(body, "utf-8"))
-        _check_depth(body)
+        if len(body) > _SURELY_SHALLOW:
+            _check_depth(body)
     except (ValueError, RecursionError):
         _refuse(body, {"payload": (dict,)})
     payload = raw.payload
     level = raw.level.upper() if isinstance(raw.level, str) else ""
     return Post(
-        group=raw.group[:MAX_GROUP_CHARACTERS],
-        name=raw.name[:MAX_NAME_CHARACTERS],
+        group=_cut(raw.group, MAX_GROUP_CHARACTERS),
+        name=_cut(raw.name, MAX_NAME_CHARACTERS),
         level=level if level in _LEVELS else "UNKNOWN",
         publisher=text(raw.publisher),
         at_ms=client_time(raw.timestamp, payload.timestamp_ms, received_ms),
@@ -159,13 +162,14 @@ def parse_metrics(body: bytes) -> MetricsPost:
 def call_ids(call_sid: object, temp_call_sid: object) -> CallIds:
     """Return the ids of a call, without what is none."""
     return _call_ids(
-        call_sid if _may_be_id(call_sid) else None,
-        temp_call_sid if _may_be_id(temp_call_sid) else None,
+        call_sid
+        if isinstance(call_sid, str) and len(call_sid) <= MAX_TEMP_CALL_SID_CHARACTERS
+        else None,
+        temp_call_sid
+        if isinstance(temp_call_sid, str)
+        and len(temp_call_sid) <= MAX_TEMP_CALL_SID_CHARACTERS
+        else None,
     )
-
-
-def _may_be_id(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and len(value) <= MAX_TEMP_CALL_SID_CHARACTERS
 
 
 # Some thirty posts in a row have the same.
@@ -187,10 +191,15 @@ def _call_ids(call_sid: str | None, temp_call_sid: str | None) -> CallIds:
 def text(value: object, limit: int = 256) -> str:
     """Return a text or number as text of at most `limit` characters, else `""`."""
     if isinstance(value, str):
-        return value[:limit]
+        return _cut(value, limit)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)[:limit]
     return ""
+
+
+def _cut(value: str, limit: int) -> str:
+    # To slice what is short enough costs several times that look.
+    return value if len(value) <= limit else value[:limit]
 
 
 def number(value: object) -> int | float | None:
@@ -232,7 +241,7 @@ def client_time(timestamp: object, timestamp_ms: object, received_ms: int) -> in
 def _check_depth(body: bytes) -> None:
     """Raise RecursionError where a body is nested more than `MAX_DEPTH` levels."""
     # As good as always: there are not as many levels as that, nor could there be.
-    if len(body) <= 2 * MAX_DEPTH or body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     level = [msgspec.json.decode(body)]
     for _ in range(MAX_DEPTH):
