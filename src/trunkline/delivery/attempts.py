@@ -8,9 +8,9 @@ to wait or a decision that has to be written down, is done in a task.
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
 
 from trunkline.delivery.decide import SETTLE, Decision, decide, decide_unsent, settles
@@ -30,15 +30,12 @@ _logger = structlog.get_logger("delivery")
 _Judged = tuple[Delivery, Decision, Answer | None]
 
 
-class _Attempt:
+class _Attempt(msgspec.Struct, eq=False):
     """An attempt that has not ended. `work` is what it waits for."""
 
-    __slots__ = ("deliveries", "started_ms", "work")
-
-    def __init__(self, deliveries: Sequence[Delivery], started_ms: int) -> None:
-        self.deliveries = deliveries
-        self.started_ms = started_ms
-        self.work: Work | None = None
+    deliveries: Sequence[Delivery]
+    started_ms: int
+    work: Work | None = None
 
 
 class Attempts:
@@ -78,7 +75,11 @@ class Attempts:
         in_time = deliveries
         unsent: list[_Judged] = []
         for delivery in deliveries:
-            decision = self._decide_unsent(delivery, now_ms)
+            decision = (
+                SETTLE
+                if self._is_void(delivery.entry)
+                else decide_unsent(now_ms, delivery.deadline_ms, self._expired_code)
+            )
             if decision is not None:
                 in_time = [each for each in in_time if each is not delivery]
                 unsent.append((delivery, decision, None))
@@ -122,7 +123,8 @@ class Attempts:
         try:
             work = self._begin_at_once(
                 [delivery.body for delivery in attempt.deliveries],
-                partial(self._heard, attempt),
+                self._heard,
+                attempt,
             )
             if attempt.work is None:
                 attempt.work = work  # else it has been heard of already
@@ -130,12 +132,15 @@ class Attempts:
             _logger.exception("delivery.sender_failed", sink_sid=self._sink_sid)
         return attempt.work is not None
 
-    def _heard(self, attempt: _Attempt, answer: Answer | None) -> None:
+    def _heard(self, answer: Answer | None, attempt: _Attempt) -> None:
         """Hear the answer to all that was sent at once; None where none of it was."""
         if answer is None:
             self._go_on(attempt, self._send(attempt))
             return
-        unsettled = self._judge(attempt, [answer] * len(attempt.deliveries))
+        if settles(answer):
+            unsettled = self._arrived(attempt, answer)
+        else:
+            unsettled = self._judge(attempt, [answer] * len(attempt.deliveries))
         if unsettled:
             self._go_on(attempt, self._carry_out(attempt, unsettled))
         else:
@@ -160,6 +165,18 @@ class Attempts:
             )
             answers = [answer] * len(attempt.deliveries)
         await self._carry_out(attempt, self._judge(attempt, answers))
+
+    def _arrived(self, attempt: _Attempt, answer: Answer) -> list[_Judged]:
+        """Settle all that arrived and has no row that says otherwise; return the rest."""
+        now_ms, started_ms = self._clock.now_ms(), attempt.started_ms
+        self._pacing.answered()
+        rest: list[_Judged] = []
+        for delivery in attempt.deliveries:
+            if delivery.exception is None:
+                self._keeping.settle(delivery, answer, started_ms, now_ms)
+            else:
+                rest.append((delivery, SETTLE, answer))
+        return rest
 
     def _judge(self, attempt: _Attempt, answers: Sequence[Answer]) -> list[_Judged]:
         """Decide on each delivery, and settle those for which there is no row.
@@ -201,15 +218,6 @@ class Attempts:
         if not self.under_way:
             self._none_left.set()
         self._ended()
-
-    def _decide_unsent(self, delivery: Delivery, now_ms: int) -> Decision | None:
-        if self._is_void(delivery.entry):
-            return SETTLE
-        return decide_unsent(
-            now_ms=now_ms,
-            deadline_ms=delivery.deadline_ms,
-            expired_code=self._expired_code,
-        )
 
     def _note(
         self, deliveries: Sequence[Delivery], answers: Sequence[Answer], now_ms: int

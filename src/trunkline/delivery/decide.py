@@ -34,10 +34,13 @@ Decision = Settle | RetryAt | Bury
 
 SETTLE = Settle()
 
+# An enumeration takes its time to find its members, and this is asked for each event.
+_DELIVERED = Outcome.DELIVERED
+
 
 def settles(answer: Answer) -> bool:
     """Tell whether an answer settles a delivery, whatever else there is to know."""
-    return answer.outcome is Outcome.DELIVERED
+    return answer.outcome is _DELIVERED
 
 
 def decide(
@@ -69,7 +72,7 @@ def decide(
             return RetryAt(due_ms)
 
 
-def decide_unsent(*, now_ms: int, deadline_ms: int, expired_code: int) -> Bury | None:
+def decide_unsent(now_ms: int, deadline_ms: int, expired_code: int) -> Bury | None:
     """Return a burial where the deadline passed before an attempt could start."""
     if now_ms <= deadline_ms:
         return None

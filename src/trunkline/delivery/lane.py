@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 
 from trunkline.delivery.attempts import Attempts
-from trunkline.delivery.decide import Decision
 from trunkline.delivery.keeping import Keeping
 from trunkline.delivery.means import Means
 from trunkline.delivery.ordering import CallOrder, Turn
@@ -58,7 +57,10 @@ class Lane:
         self._means = means
         self._log = means.log
         self._clock = means.clock
+        self._schema_host = means.schema_host
         self.policy = sink.policy
+        self.retry_window_ms = sink.policy.retry_window_s * 1000
+        """For how long the sink's events are tried."""
         self._pacing = Pacing(sink.policy)
         self._order = CallOrder() if sink.policy.ordered else None
         # Live events, retries, replays: each gets its turn.
@@ -133,6 +135,7 @@ class Lane:
         """Deliver by this policy from now on. `ordered` must be as it was."""
         assert policy.ordered == self.policy.ordered, "takes a new lane"
         self.policy = policy
+        self.retry_window_ms = policy.retry_window_s * 1000
         self._pacing.follow(policy)
         self._wake()
 
@@ -174,12 +177,8 @@ class Lane:
             self._read_to = entry.position - 1
             return
         self._take_up(entry, version)
-        self._wake_soon()
-
-    @property
-    def retry_window_ms(self) -> int:
-        """For how long the sink's events are tried."""
-        return self.policy.retry_window_s * 1000
+        if not self._about_to_wake:
+            self._wake_soon()
 
     def redeliver(self, calls: Sequence[str]) -> None:
         """Hear that dead letters of calls became exceptions that are due."""
@@ -206,7 +205,9 @@ class Lane:
         self.touched = True
         self._settlement.take(entry.position)
         self._fresh.append(
-            self._delivery(entry, self._deadline_ms(entry), self._settle, version)
+            self._delivery(
+                entry, self._deadline_ms(entry), self._settlement.settle, version
+            )
         )
 
     def _take_up_due(self, exception: DeliveryException, entry: Entry) -> None:
@@ -225,16 +226,13 @@ class Lane:
         if version is None:
             # A route that ended long ago may be gone; the event is owed all the same.
             version = self._version(entry) or catalogue.latest_version(entry.event.type)
-        body = envelope.render(entry.event, version, self._means.schema_host)
+        body = envelope.render(entry.event, version, self._schema_host)
         return Delivery(entry, body, deadline_ms, done, exception)
 
     def _deadline_ms(self, entry: Entry) -> int:
         if entry.event.type == catalogue.TEST_EVENT_TYPE:
             return entry.accepted_ms + TEST_WINDOW_MS
         return entry.accepted_ms + self.retry_window_ms
-
-    def _settle(self, position: int, decision: Decision) -> None:
-        self._settlement.settle(position)
 
     def _version(self, entry: Entry) -> int | None:
         """Return the schema version in which the sink gets an event, None if not."""
@@ -287,7 +285,9 @@ class Lane:
         for entry, version in wanted[:too_many]:
             self._settlement.take(entry.position)
             await self._keeping.drop(
-                self._delivery(entry, entry.accepted_ms, self._settle, version)
+                self._delivery(
+                    entry, entry.accepted_ms, self._settlement.settle, version
+                )
             )
         for entry, version in wanted[too_many:]:
             self._take_up(entry, version)
@@ -331,7 +331,8 @@ class Lane:
             self._catching_up = True
             self._start_helper(self._catch_up())
         pacing, under_way = self._pacing, self._attempts.under_way
-        while len(under_way) < pacing.at_a_time and self._waiting:
+        fresh, due, replayed = self._fresh, self._due, self._replayed
+        while len(under_way) < pacing.at_a_time and (fresh or due or replayed):
             if pacing.held and (pause_ms := pacing.wait_ms(self._clock.now_ms())):
                 self._wake_in(pause_ms)
                 return
@@ -341,10 +342,6 @@ class Lane:
                 self._attempts.wait(self._keeping.put_to_wait(to_wait))
             if deliveries:
                 self._attempts.begin(deliveries)
-
-    @property
-    def _waiting(self) -> bool:
-        return bool(self._fresh or self._due or self._replayed)
 
     def _give_back(self, parked: Iterable[Delivery]) -> None:
         """Put deliveries that were parked where they were, first in their queues."""
@@ -385,6 +382,8 @@ class Lane:
 
         One of them has something.
         """
+        if not (self._due or self._replayed):
+            return self._take_from(self._fresh)
         queues = self._queues
         while not queues[0]:
             queues.rotate(-1)
@@ -397,15 +396,17 @@ class Lane:
             return [queue.popleft()]
         taken: list[Delivery] = []
         size = len("[]")
-        while queue and len(taken) < self.sender.max_events:
-            size += len(queue[0].body) + len(",")
-            if taken and size > self.sender.max_bytes:
+        max_events, max_bytes = self.sender.max_events, self.sender.max_bytes
+        order = self._order
+        while queue and len(taken) < max_events:
+            size += len(queue[0].body) + 1  # for a comma
+            if taken and size > max_bytes:
                 break
             delivery = queue.popleft()
-            if self._order is None:
+            if order is None:
                 taken.append(delivery)
                 continue
-            turn = self._order.turn(delivery)
+            turn = order.turn(delivery)
             if turn is Turn.GO:
                 taken.append(delivery)
             elif turn is Turn.WAIT:

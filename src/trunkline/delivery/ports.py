@@ -1,7 +1,7 @@
 """What delivery needs of the log and of a sink's client."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from trunkline.delivery.records import Attempt
 from trunkline.log.records import DeadLetter, DeliveryException, Entry
@@ -107,12 +107,15 @@ class DirectSender(Sender, Protocol):
     """A sink's client that can often send without waiting for anything first."""
 
     def begin(
-        self, bodies: Sequence[bytes], hear: Callable[[Answer | None], None]
+        self,
+        bodies: Sequence[bytes],
+        hear: Callable[[Answer | None, Any], None],
+        about: object,
     ) -> Work | None:
         """Send rendered events together now; return None if that cannot be.
 
-        `hear` is told the answer that they share; None where they were not sent after
-        all, and `send` has to do it.
+        `hear` is told the answer that they share, None where they were not sent after
+        all, and `send` has to do it; and what this is `about`, which is the caller's.
         """
         ...
 

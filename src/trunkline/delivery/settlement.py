@@ -9,23 +9,25 @@ class Settlement:
     def __init__(self) -> None:
         self._taken: deque[int] = deque()
         self._settled: set[int] = set()
+        self.owed = 0
+        """How many deliveries are owed."""
 
     def take(self, position: int) -> None:
         """Note that the delivery at `position` is owed."""
         self._taken.append(position)
+        self.owed += 1
 
-    def settle(self, position: int) -> None:
-        """Note that nothing is owed there any more."""
+    def settle(self, position: int, _decision: object = None) -> None:
+        """Note that nothing is owed there any more, whatever was decided."""
         taken, settled = self._taken, self._settled
-        settled.add(position)
+        self.owed -= 1
+        if taken[0] != position:
+            settled.add(position)
+            return
+        taken.popleft()
         while taken and taken[0] in settled:
             settled.remove(taken.popleft())
 
     def settled_up_to(self, read_to: int) -> int:
         """Return the bookmark, where everything up to `read_to` has been taken up."""
         return self._taken[0] - 1 if self._taken else read_to
-
-    @property
-    def owed(self) -> int:
-        """How many deliveries are owed."""
-        return len(self._taken) - len(self._settled)

@@ -46,7 +46,8 @@ class Telling:
                 account_sid=self._account_sid,
                 event=entry.event,
                 position=entry.position,
-                number=delivery.attempts + (answer is not None),
+                number=(delivery.attempts if delivery.exception else 0)
+                + (answer is not None),
                 decision=decision,
                 answer=answer,
                 started_ms=started_ms,

@@ -9,10 +9,13 @@ no use for either, and costs no task.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from trunkline.outgoing.connection import Connection, Hear, Result, Stale
+import msgspec
+
+from trunkline.outgoing.connection import Connection, Result, Stale
 from trunkline.outgoing.dialing import Dialer
 from trunkline.outgoing.messages import (
     Reason,
@@ -28,6 +31,9 @@ from trunkline.outgoing.tls import Trust
 from trunkline.outgoing.urls import Origin
 from trunkline.settings import Network
 
+
+HearAbout = Callable[[Result, Any], None]
+"""Is told once how an exchange ended, and what it was about."""
 
 __all__ = ["Client", "Exchange", "Reason", "Request", "Response", "SendFailed", "Stale"]
 
@@ -100,13 +106,18 @@ class Client:
             self._leave()
 
     def send_at_once(
-        self, request: Request, origin: Origin, wire: bytes, hear: Hear
+        self,
+        request: Request,
+        origin: Origin,
+        wire: bytes,
+        hear: HearAbout,
+        about: object,
     ) -> "Exchange | None":
         """Send if a connection rests that a request can have; return None if not.
 
         `origin` and `wire` are what was composed of such a request, which has the
-        limits. `hear` is told how it ends: what came back, why nothing did, or Stale
-        where another connection may do.
+        limits. `hear` is told how it ends, what came back, why nothing did, or Stale
+        where another connection may do; and what it is `about`, which is the caller's.
         """
         if self._closed or self._under_way >= self._max_connections:
             return None
@@ -120,7 +131,7 @@ class Client:
             if connection is None:
                 return None
         self._under_way += 1
-        exchange = Exchange(self, key, connection, hear)
+        exchange = Exchange(self, key, connection, hear, about)
         now = asyncio.get_running_loop().time()
         total_at = now + request.total_timeout
         connection.exchange(request, wire, now, total_at, exchange.ended)
@@ -226,35 +237,34 @@ class Client:
         self._under_way -= 1
 
 
-class Exchange:
+# A struct: one is made for each request, which a class of Python's takes its time for.
+class Exchange(msgspec.Struct, eq=False):
     """A request that was sent at once: the part of the client that looks after one."""
 
-    __slots__ = ("_client", "_hear", "connection", "key")
-
-    def __init__(
-        self, client: Client, key: Key, connection: Connection, hear: Hear
-    ) -> None:
-        self._client = client
-        self._hear = hear
-        self.key = key
-        self.connection = connection
+    client: Client
+    key: Key
+    connection: Connection
+    hear: HearAbout
+    about: object
 
     def cancel(self) -> None:
         """Give up, and tell nobody. Not once it has ended."""
         self.connection.abandon()
-        self._client._leave()  # noqa: SLF001 - see the class
+        self.client._leave()  # noqa: SLF001 - see the class
 
     def ended(self, result: Result) -> None:
         """Tell how it ended, the connection in hand, and then lay that down."""
-        client, connection = self._client, self.connection
+        client, connection = self.client, self.connection
+        # Whoever it is about holds this, too: neither is to wait for the collector.
+        about, self.about = self.about, None
         client._leave()  # noqa: SLF001
-        if not isinstance(result, Response) or not connection.reusable:
+        if not isinstance(result, Response) or not connection.is_reusable():
             connection.close()
-            self._hear(result)
+            self.hear(result, about)
             return
         client._in_hand = self  # noqa: SLF001
         try:
-            self._hear(result)
+            self.hear(result, about)
         finally:
             if client._in_hand is self:  # noqa: SLF001
                 client._in_hand = None  # noqa: SLF001

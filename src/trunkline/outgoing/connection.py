@@ -117,15 +117,14 @@ class Connection(asyncio.Protocol):
         """Whether this connection is of no more use."""
         return self._transport is None or self._transport.is_closing()
 
-    @property
-    def reusable(self) -> bool:
-        """Whether another request may go out here, once nothing is under way."""
+    def is_reusable(self) -> bool:
+        """Tell whether another request may go out here, once nothing is under way."""
         transport = self._transport
         return self._reusable and transport is not None and not transport.is_closing()
 
     def rest(self, seconds: float) -> bool:
         """Wait for the next request for that long; False if there cannot be one."""
-        if not self.reusable:
+        if not self.is_reusable():
             return False
         self._arm(self._loop.time() + seconds)
         return True

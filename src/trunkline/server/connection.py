@@ -6,6 +6,7 @@ not even parsed. Whatever the gateway does not take at once, and every other req
 goes the way of all ASGI servers; so do requests in a pipeline behind another.
 """
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -60,6 +61,8 @@ class Connection(HttpToolsProtocol):
         self._door = door
         self._paths = paths
         self._peer = ""
+        # So many connections are too many: uvicorn turns their requests away.
+        self._crowd = self.limit_concurrency or sys.maxsize
         self._turn = _Turn()
         # A post for the door of which the head is here, and what of its body is.
         self._gathered: list[bytes] | None = None
@@ -129,11 +132,13 @@ class Connection(HttpToolsProtocol):
             or len(data) > end
             or self.cycle is not turn
             or not turn.response_complete
-            or self._is_hindered()
+            or self.flow.write_paused
+            or len(self.connections) >= self._crowd
         ):
             return False
         self._is_at_rest = False
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         if len(data) < end:
             self._kept_back = data
             return True
@@ -224,7 +229,9 @@ class Connection(HttpToolsProtocol):
             and not self.expect_100_continue
             and parser.should_keep_alive()
             and not parser.should_upgrade()
-            and not self._is_hindered()
+            # Who does not read answers has the next one wait, which uvicorn sees to.
+            and not self.flow.write_paused
+            and len(self.connections) < self._crowd
             and 0 < self._content_length() <= MAX_BODY_BYTES
         )
 
@@ -234,15 +241,6 @@ class Connection(HttpToolsProtocol):
                 # The parser has seen to it that it is a number of some twenty digits.
                 return int(value)
         return 0
-
-    def _is_hindered(self) -> bool:
-        """Tell whether there are too many connections, or a client does not read.
-
-        Who does not read answers has the next one wait, which uvicorn sees to.
-        """
-        limit = self.limit_concurrency
-        is_crowded = limit is not None and len(self.connections) >= limit
-        return is_crowded or self.flow.write_paused
 
     def _begin_the_usual_way(self) -> None:
         url, headers = self.url, self.headers

@@ -18,10 +18,11 @@ _MAX_DIGITS = 5
 class Head:
     """What stands before the length of the body, and what stands after it."""
 
-    __slots__ = ("_after", "_before")
+    __slots__ = ("_after", "_before", "_digits")
 
-    def __init__(self, before: bytes, after: bytes) -> None:
+    def __init__(self, before: bytes, digits: int, after: bytes) -> None:
         self._before = before
+        self._digits = digits  # of the length, which mostly has as many again
         self._after = after
 
     def body_in(self, data: bytes) -> tuple[int, int] | None:
@@ -33,9 +34,13 @@ class Head:
         if not data.startswith(before):
             return None
         number_at = len(before)
-        end = data.find(b"\r", number_at, number_at + _MAX_DIGITS + 1)
+        end = number_at + self._digits
+        if not data.startswith(after, end):
+            end = data.find(b"\r", number_at, number_at + _MAX_DIGITS + 1)
+            if end < 0 or not data.startswith(after, end):
+                return None
         number = data[number_at:end]
-        if end < 0 or not number.isdigit() or not data.startswith(after, end):
+        if not number.isdigit():
             return None
         start = end + len(after)
         return start, start + int(number)
@@ -53,4 +58,4 @@ def head_of(request: bytes, body: bytes) -> Head | None:
     ):
         return None
     start, end = lengths[0].span(1)
-    return Head(head[:start], head[end:])
+    return Head(head[:start], min(end - start, _MAX_DIGITS), head[end:])

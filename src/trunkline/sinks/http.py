@@ -1,7 +1,7 @@
 """What sinks need of an HTTP client, and what they keep of its answers."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from trunkline.outgoing.client import Request, Response, SendFailed, Stale
 from trunkline.outgoing.urls import Origin
@@ -31,9 +31,13 @@ class ReadyClient(HttpClient, Protocol):
         request: Request,
         origin: Origin,
         wire: bytes,
-        hear: Callable[[Response | SendFailed | Stale], None],
+        hear: Callable[[Response | SendFailed | Stale, Any], None],
+        about: object,
     ) -> Exchange | None:
-        """Send if a connection rests; `hear` is told how it ends. Else return None."""
+        """Send if a connection rests; else return None.
+
+        `hear` is told how it ends, and what it is `about`, which is the caller's.
+        """
         ...
 
 

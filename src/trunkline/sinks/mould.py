@@ -37,14 +37,14 @@ class Mould:
 
     def fill(self, events: Sequence[bytes]) -> bytes:
         """Return the request that carries events, as it goes on the wire."""
-        body = b"[%b]" % b",".join(events)
+        body = b"".join((b"[", b",".join(events), b"]"))
         hashed = hashlib.sha256(body).hexdigest().encode()
         return b"".join(
             (
                 self._target,
                 hashed,
                 self._to_length,
-                b"%d" % len(body),
+                str(len(body)).encode(),
                 self._to_signature,
                 self._signer.sign(hashed),
                 self._to_body,

@@ -9,7 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import structlog
@@ -53,7 +53,7 @@ _DESTINATION = re.compile(r"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
 
 _USER_AGENT = f"Trunkline/{trunkline.__version__}"
 
-_SUCCESSES, _REDIRECTS = range(200, 300), range(300, 400)
+_REDIRECTS = range(300, 400)
 
 _logger = structlog.get_logger("sinks.webhook")
 
@@ -154,8 +154,8 @@ def prepare(
 
 def read_answer(response: Response, now_ms: int) -> Answer:
     """Return what a response means (spec 5.4)."""
-    if response.status in _SUCCESSES and not response.body:
-        return _delivered(response.status)
+    if (delivered := _plainly_delivered(response)) is not None:
+        return delivered
     outcome, code, level = _meaning(response.status)
     return Answer(
         outcome=outcome,
@@ -176,12 +176,17 @@ def read_answer(response: Response, now_ms: int) -> Answer:
     )
 
 
-@cache
-def _delivered(status: int) -> Answer:
+def _plainly_delivered(response: Response) -> Answer | None:
     """Return what most answers are: one object for all that have this status."""
-    return Answer(
+    return None if response.body else _DELIVERED.get(response.status)
+
+
+_DELIVERED = {
+    status: Answer(
         outcome=Outcome.DELIVERED, detail=f"HTTP {status}", http_status=status
     )
+    for status in range(200, 300)
+}
 
 
 def _meaning(status: int) -> tuple[Outcome, int | None, Level | None]:
@@ -253,6 +258,7 @@ class WebhookSink:
             self._destination = Destination.parse(destination)
         except InvalidUrl as error:
             self._destination = error  # Told with every attempt.
+        self._mould = self._make_mould()
         # `batch_events` has no effect on GET.
         self.max_events = MAX_EVENTS if batch_events and self._method != "GET" else 1
 
@@ -262,12 +268,15 @@ class WebhookSink:
         return [answer] * len(parcels)
 
     def begin(
-        self, bodies: Sequence[bytes], hear: Callable[[Answer | None], None]
+        self,
+        bodies: Sequence[bytes],
+        hear: Callable[[Answer | None, Any], None],
+        about: object,
     ) -> Exchange | None:
         """Send rendered events together if that can be at once; return None if not.
 
-        `hear` is told the answer that they share: None where they were not sent after
-        all.
+        `hear` is told the answer that they share, None where they were not sent after
+        all; and what this is `about`, which is the caller's.
         """
         mould = self._mould
         if mould is None:
@@ -276,24 +285,26 @@ class WebhookSink:
             mould.request,
             mould.origin,
             mould.fill(bodies),
-            partial(self._heard, hear),
+            self._heard,
+            (hear, about),
         )
 
     def _heard(
         self,
-        hear: Callable[[Answer | None], None],
         result: Response | SendFailed | Stale,
+        told: tuple[Callable[[Answer | None, Any], None], object],
     ) -> None:
+        hear, about = told
         if isinstance(result, Response):
-            hear(read_answer(result, self._clock.now_ms()))
+            answer = _plainly_delivered(result)
+            hear(answer or read_answer(result, self._clock.now_ms()), about)
         elif isinstance(result, Stale):
-            hear(None)
+            hear(None, about)
         else:
-            hear(read_failure(result))
+            hear(read_failure(result), about)
 
-    @cached_property
-    def _mould(self) -> Mould | None:
-        """What all requests are made from, if they are POSTs to somewhere."""
+    def _make_mould(self) -> Mould | None:
+        """Return what all requests are made from, if they are POSTs to somewhere."""
         destination = self._destination
         if isinstance(destination, InvalidUrl) or self._method != "POST":
             return None

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -85,7 +86,10 @@ class DirectDouble(SinkDouble):
     """The same, as a client that sends at once whatever it is given."""
 
     def begin(
-        self, bodies: Sequence[bytes], hear: Callable[[Answer | None], None]
+        self,
+        bodies: Sequence[bytes],
+        hear: Callable[[Answer | None, Any], None],
+        about: object,
     ) -> Work:
         parcels = [Parcel(_event_of(body), body) for body in bodies]
         sending = asyncio.ensure_future(self.send(parcels))
@@ -95,7 +99,8 @@ class DirectDouble(SinkDouble):
                 return
             # Where it raised, nothing was sent; all share the worst answer.
             answers = [] if ended.exception() else ended.result()
-            hear(min(answers, key=lambda a: a == DELIVERED) if answers else None)
+            worst = min(answers, key=lambda a: a == DELIVERED) if answers else None
+            hear(worst, about)
 
         sending.add_done_callback(tell)
         return sending

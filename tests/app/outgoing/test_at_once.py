@@ -57,9 +57,10 @@ class Ready:
 
     def begin(self, target: str = "/", **options: Any) -> Exchange | None:
         request = self.request(target, **options)
-        return self.client.send_at_once(request, *compose(request), self.hear)
+        return self.client.send_at_once(request, *compose(request), self.hear, self)
 
-    def hear(self, result: Result) -> None:
+    def hear(self, result: Result, about: object) -> None:
+        assert about is self
         self.results.append(result)
         self.told.set()
 
@@ -123,17 +124,19 @@ async def test_what_is_sent_on_being_told_goes_out_on_the_same_connection() -> N
     async with ready(answering(OK), max_idle=1) as stage:
         ended = asyncio.Event()
 
-        def hear(result: Result) -> None:
-            stage.hear(result)
+        def hear(result: Result, about: Ready) -> None:
+            stage.hear(result, about)
             request = stage.request()
             if len(stage.results) == 100:
                 ended.set()
             else:
-                sent = stage.client.send_at_once(request, *compose(request), hear)
+                sent = stage.client.send_at_once(
+                    request, *compose(request), hear, about
+                )
                 assert sent is not None
 
         request = stage.request()
-        stage.client.send_at_once(request, *compose(request), hear)
+        stage.client.send_at_once(request, *compose(request), hear, stage)
         await ended.wait()
         assert stage.server.connections == 1
         assert stage.begin() is not None  # It rests again.

@@ -123,7 +123,7 @@ class Joiner:
         """
         if len(arrival.body) > SURELY_SMALL:
             check_size(arrival)
-        once = None
+        once: Write | None = None
         if delivery is not None:
             once = self._store.once(delivery)
             if self._store.has_come(delivery):
@@ -131,10 +131,6 @@ class Joiner:
                 # but it is the write that says so: what was seen may not be synced.
                 self._intake.submit((), done, also=once)
                 return
-        self._join(arrival, done, once)
-
-    def _join(self, arrival: Arrival, done: Done, once: Write | None) -> None:
-        """Emit a post's event as that of its call, or hold it."""
         post, now_ms = arrival.post, arrival.now_ms
         account_sid, ids = arrival.sender.account_sid, post.ids
         call_id = ids.temp_call_sid or ids.call_sid

@@ -122,11 +122,16 @@ def parse_event(body: bytes, received_ms: int) -> Post:
             _check_depth(body)
     except (ValueError, RecursionError):
         _refuse(body, {"payload": (dict,)})
-    payload = raw.payload
+    payload, group, name = raw.payload, raw.group, raw.name
+    # A slice of what is short enough costs several times this look.
+    if len(group) > MAX_GROUP_CHARACTERS:
+        group = group[:MAX_GROUP_CHARACTERS]
+    if len(name) > MAX_NAME_CHARACTERS:
+        name = name[:MAX_NAME_CHARACTERS]
     level = raw.level.upper() if isinstance(raw.level, str) else ""
     return Post(
-        group=_cut(raw.group, MAX_GROUP_CHARACTERS),
-        name=_cut(raw.name, MAX_NAME_CHARACTERS),
+        group=group,
+        name=name,
         level=level if level in _LEVELS else "UNKNOWN",
         publisher=text(raw.publisher),
         at_ms=client_time(raw.timestamp, payload.timestamp_ms, received_ms),
@@ -191,15 +196,10 @@ def _call_ids(call_sid: str | None, temp_call_sid: str | None) -> CallIds:
 def text(value: object, limit: int = 256) -> str:
     """Return a text or number as text of at most `limit` characters, else `""`."""
     if isinstance(value, str):
-        return _cut(value, limit)
+        return value if len(value) <= limit else value[:limit]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)[:limit]
     return ""
-
-
-def _cut(value: str, limit: int) -> str:
-    # To slice what is short enough costs several times that look.
-    return value if len(value) <= limit else value[:limit]
 
 
 def number(value: object) -> int | float | None:
