@@ -36,15 +36,17 @@ _LARGEST = 1e300
 _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
 
 
+# Fields in the order in which the JavaScript SDK posts them: the decoder looks for the
+# next one first.
 class Payload(msgspec.Struct, frozen=True, gc=False):
     """The fields of `payload` that have a place in the event; the rest is skipped."""
 
+    platform: Any = None
+    sdk_version: Any = None
     call_sid: Any = None
     temp_call_sid: Any = None
-    timestamp_ms: Any = None
-    sdk_version: Any = None
-    platform: Any = None
     region: Any = None
+    timestamp_ms: Any = None
     selected_region: Any = None
     edge: Any = None
     selected_edge: Any = None
@@ -57,13 +59,13 @@ class Payload(msgspec.Struct, frozen=True, gc=False):
     remote_candidate: Any = None
 
 
-class _EventBody(msgspec.Struct, frozen=True, gc=False):
+class _EventBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    publisher: Any = None
     group: str
     name: str
-    payload: Payload
-    level: Any = None
-    publisher: Any = None
     timestamp: Any = None
+    level: Any = None
+    payload: Payload
     publisher_metadata: Any = None
 
 
