@@ -119,6 +119,7 @@ def median_of(figures: Sequence[Figure]) -> Figure:
         p99_ms=median(figure.p99_ms for figure in figures),
         peak_mib=max(figure.peak_mib for figure in figures),
         missing=sum(figure.missing for figure in figures),
+        note="; ".join(dict.fromkeys(f.note for f in figures if f.note)),
         limited_by=max(figure.limited_by for figure in figures),
         spread=(max(cpu_us) - min(cpu_us)) / middle if len(figures) > 1 else None,
     )

@@ -72,8 +72,11 @@ class Child:
 
     def failure(self, what: str) -> DidNotWork:
         """Return an error that says what happened and what the child wrote."""
-        wrote = self.log.read_text("utf-8", "replace")[-2000:]
-        return DidNotWork(f"{self._process.args!r} {what}\n{wrote}")
+        return DidNotWork(f"{self._process.args!r} {what}\n{self.wrote()}")
+
+    def wrote(self) -> str:
+        """Return the end of what it wrote to its standard error."""
+        return self.log.read_text("utf-8", "replace")[-2000:]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Runs of the load, and the figure that comes of one."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -96,7 +97,16 @@ def answered_once(key: str, name: str, child: Child, plan: Plan) -> Figure:
         peak_mib=child.peak_mib(),
         missing=len(times) - good,
         limited_by=limited_by({"load": result.cpu_seconds}, result.seconds),
+        note=_refusals(result.statuses, child),
     )
+
+
+def _refusals(statuses: Mapping[int, int], child: Child) -> str:
+    """Return what else than 2xx was answered, and what the server wrote last."""
+    refused = [f"{n} x {s}" for s, n in sorted(statuses.items()) if s // 100 != 2]
+    if not refused:
+        return ""
+    return f"answered {', '.join(refused)}; the server wrote: {child.wrote()[-500:]}"
 
 
 def delivered(
