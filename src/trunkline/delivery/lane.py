@@ -204,9 +204,14 @@ class Lane:
     def _take_up(self, entry: Entry, version: int) -> None:
         self.touched = True
         self._settlement.take(entry.position)
+        is_test = entry.event.type == catalogue.TEST_EVENT_TYPE
+        window_ms = TEST_WINDOW_MS if is_test else self.retry_window_ms
         self._fresh.append(
-            self._delivery(
-                entry, self._deadline_ms(entry), self._settlement.settle, version
+            Delivery(
+                entry,
+                envelope.render(entry.event, version, self._schema_host),
+                entry.accepted_ms + window_ms,
+                self._settlement.settle,
             )
         )
 
@@ -228,11 +233,6 @@ class Lane:
             version = self._version(entry) or catalogue.latest_version(entry.event.type)
         body = envelope.render(entry.event, version, self._schema_host)
         return Delivery(entry, body, deadline_ms, done, exception)
-
-    def _deadline_ms(self, entry: Entry) -> int:
-        if entry.event.type == catalogue.TEST_EVENT_TYPE:
-            return entry.accepted_ms + TEST_WINDOW_MS
-        return entry.accepted_ms + self.retry_window_ms
 
     def _version(self, entry: Entry) -> int | None:
         """Return the schema version in which the sink gets an event, None if not."""
