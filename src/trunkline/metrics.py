@@ -20,8 +20,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from trunkline.delivery.decide import SETTLE, Bury
-from trunkline.delivery.records import Attempt
+from trunkline.delivery.decide import Bury
+from trunkline.delivery.records import Arrival, Attempt
 from trunkline.log.records import DeadLetter, Entry
 
 
@@ -75,9 +75,9 @@ class _Histogram:
         self._counts = [0] * (len(buckets) + 1)
         self._sum = 0.0
 
-    def observe(self, value: float) -> None:
-        self._counts[bisect_left(self._buckets, value)] += 1
-        self._sum += value
+    def observe(self, value: float, times: int = 1) -> None:
+        self._counts[bisect_left(self._buckets, value)] += times
+        self._sum += value * times
 
     @property
     def total(self) -> int:
@@ -119,22 +119,29 @@ class Metrics:
         self._groups.observe(jobs)
         self._commits.observe(seconds)
 
-    def attempted(self, attempts: Sequence[Attempt]) -> None:
-        """Count attempts at one sink, and how long the events took that arrived."""
-        sink_type = self._sink_type(attempts[0].sink_sid)
+    def arrived(self, arrivals: Sequence[Arrival]) -> None:
+        """Count one sink's events that arrived, and how long they took."""
+        sink_type = self._sink_type(arrivals[0].sink_sid)
         delivered = self._delivered.get(sink_type)
+        if delivered is None:
+            delivered = self._delivered[sink_type] = _Histogram(LATENCY_BUCKETS)
+        for arrival in arrivals:
+            # Most that arrive together were accepted together.
+            accepted_ms, count = arrival.deliveries[0].entry.accepted_ms, 0
+            for delivery in arrival.deliveries:
+                if delivery.entry.accepted_ms != accepted_ms:
+                    delivered.observe((arrival.ended_ms - accepted_ms) / 1000, count)
+                    accepted_ms, count = delivery.entry.accepted_ms, 0
+                count += 1
+            delivered.observe((arrival.ended_ms - accepted_ms) / 1000, count)
+
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Count attempts at one sink that failed."""
+        sink_type = self._sink_type(attempts[0].sink_sid)
         for attempt in attempts:
-            answer, decision = attempt.answer, attempt.decision
-            if answer is None:
-                continue  # none was made
-            if decision is SETTLE:
-                if delivered is None:
-                    delivered = self._delivered[sink_type] = _Histogram(LATENCY_BUCKETS)
-                ended_ms = attempt.started_ms + attempt.duration_ms
-                delivered.observe((ended_ms - attempt.accepted_ms) / 1000)
-            else:
-                outcome = "dead" if isinstance(decision, Bury) else "retry"
-                self._failed[sink_type, outcome, answer.code or 0] += 1
+            if attempt.answer is not None:  # else none was made
+                outcome = "dead" if isinstance(attempt.decision, Bury) else "retry"
+                self._failed[sink_type, outcome, attempt.answer.code or 0] += 1
 
     def buried(self, letter: DeadLetter) -> None:
         """Count a dead letter."""

@@ -126,9 +126,17 @@ BREAKS = (
     Break(
         "drop what comes while the queue is full",
         "delivery/lane.py",
-        "            self._live = False\n            self._read_to = entry.position - 1\n",
+        "            self._live = False\n"
+        "            self._read_to = entries[room].position - 1\n",
         "",
         ("delivery", "simulation"),
+    ),
+    Break(
+        "send a sink what came before its subscription, with what came after",
+        "streams/routing.py",
+        "                return False\n        return True",
+        "                continue\n        return True",
+        ("delivery", "streams"),
     ),
     Break(
         "retry at once, whatever the sink asked for",

@@ -19,6 +19,7 @@ from trunkline.delivery.means import Means
 from trunkline.delivery.pacing import Pacing
 from trunkline.delivery.ports import DirectSender, Sender, Work
 from trunkline.delivery.records import Delivery
+from trunkline.events.catalogue import TEST_EVENT_TYPE
 from trunkline.log.records import Entry
 from trunkline.sinks.answer import Answer, Outcome, Parcel
 
@@ -75,6 +76,11 @@ class Attempts:
         in_time = deliveries
         unsent: list[_Judged] = []
         for delivery in deliveries:
+            if (
+                delivery.deadline_ms >= now_ms
+                and delivery.entry.event.type != TEST_EVENT_TYPE
+            ):
+                continue  # as nearly all: there is nothing to decide
             decision = (
                 SETTLE
                 if self._is_void(delivery.entry)
@@ -168,14 +174,14 @@ class Attempts:
 
     def _arrived(self, attempt: _Attempt, answer: Answer) -> list[_Judged]:
         """Settle all that arrived and has no row that says otherwise; return the rest."""
-        now_ms, started_ms = self._clock.now_ms(), attempt.started_ms
+        now_ms, deliveries = self._clock.now_ms(), attempt.deliveries
         self._pacing.answered()
-        rest: list[_Judged] = []
-        for delivery in attempt.deliveries:
-            if delivery.exception is None:
-                self._keeping.settle(delivery, answer, started_ms, now_ms)
-            else:
-                rest.append((delivery, SETTLE, answer))
+        rest: list[_Judged] = [
+            (each, SETTLE, answer) for each in deliveries if each.exception is not None
+        ]
+        if rest:
+            deliveries = [each for each in deliveries if each.exception is None]
+        self._keeping.settle(deliveries, answer, attempt.started_ms, now_ms)
         return rest
 
     def _judge(self, attempt: _Attempt, answers: Sequence[Answer]) -> list[_Judged]:
@@ -188,7 +194,7 @@ class Attempts:
         unsettled: list[_Judged] = []
         for delivery, answer in zip(attempt.deliveries, answers, strict=True):
             if delivery.exception is None and settles(answer):
-                self._keeping.settle(delivery, answer, attempt.started_ms, now_ms)
+                self._keeping.settle([delivery], answer, attempt.started_ms, now_ms)
                 continue
             decision = decide(
                 answer,

@@ -5,7 +5,7 @@ sinks that want it: the cost grows with those sinks, not with all.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
@@ -111,19 +111,31 @@ class Dispatcher:
     # --- what the log says -----------------------------------------------------------
 
     def appended(self, entries: Sequence[Entry]) -> None:
-        """Offer entries that are on disk to the lanes of their sinks."""
-        match = self._means.routes.match
-        lanes = self._lanes
-        for entry in entries:
-            event = entry.event
-            for sink_sid, version in match(
-                event.account_sid, event.type, entry.position
-            ):
-                lanes[sink_sid].offer(entry, version)
+        """Offer entries that are on disk to the lanes of their sinks, in runs."""
+        routes = self._means.routes
+        for run in _runs(entries):
+            event, first, last = run[0].event, run[0].position, run[-1].position
+            if routes.are_alike(event.account_sid, event.type, first, last):
+                self._offer(run)
+            else:  # a subscription begins or ends between them
+                for entry in run:
+                    self._offer([entry])
             if event.type == catalogue.TEST_EVENT_TYPE:
-                tested = self._tests.get(entry.position)
-                if tested is not None:
-                    tested.offer(entry, 1)
+                self._offer_tests(run)
+
+    def _offer(self, entries: Sequence[Entry]) -> None:
+        """Offer entries that go to the same sinks."""
+        event = entries[0].event
+        for sink_sid, version in self._means.routes.match(
+            event.account_sid, event.type, entries[0].position
+        ):
+            self._lanes[sink_sid].offer(entries, version)
+
+    def _offer_tests(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            tested = self._tests.get(entry.position)
+            if tested is not None:
+                tested.offer([entry], 1)
 
     # --- from beginning to end -------------------------------------------------------
 
@@ -188,3 +200,14 @@ class Dispatcher:
         if moved:
             await self._log.move_bookmarks(moved)
             self._stored.update(moved)
+
+
+def _runs(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Take entries apart where the account or the type is another one."""
+    start, first = 0, entries[0].event
+    for index, entry in enumerate(entries):
+        event = entry.event
+        if event.type != first.type or event.account_sid != first.account_sid:
+            yield entries[start:index]
+            start, first = index, event
+    yield entries[start:]

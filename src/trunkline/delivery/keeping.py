@@ -62,14 +62,19 @@ class Keeping:
         self._watch = watch
 
     def settle(
-        self, delivery: Delivery, answer: Answer, started_ms: int, ended_ms: int
+        self,
+        deliveries: Sequence[Delivery],
+        answer: Answer,
+        started_ms: int,
+        ended_ms: int,
     ) -> None:
-        """End a delivery that arrived, and has no row that says otherwise."""
-        assert delivery.exception is None
+        """End deliveries that arrived together, and have no row that says otherwise."""
         if self._order is not None:
-            self._next_of_call(delivery)
-        self._telling.attempted(delivery, SETTLE, answer, started_ms, ended_ms)
-        delivery.done(delivery.entry.position, SETTLE)
+            for delivery in deliveries:
+                self._next_of_call(delivery)
+        self._telling.arrived(deliveries, answer, started_ms, ended_ms)
+        for delivery in deliveries:
+            delivery.done(delivery.entry.position, SETTLE)
 
     def put_to_wait(self, deliveries: Sequence[Delivery]) -> Coroutine[Any, Any, None]:
         """Let deliveries wait behind the exceptions of their calls.

@@ -168,16 +168,17 @@ class Lane:
 
     # --- what comes in -----------------------------------------------------------
 
-    def offer(self, entry: Entry, version: int) -> None:
-        """Take a live event if there is room; else it will be read from the log."""
+    def offer(self, entries: Sequence[Entry], version: int) -> None:
+        """Take live events as far as there is room; the log has the rest."""
         if not self._live:
             return
-        if self._settlement.owed >= self._room:
+        room = max(0, self._room - self._settlement.owed)
+        if room < len(entries):
             self._live = False
-            self._read_to = entry.position - 1
-            return
-        self._take_up(entry, version)
-        if not self._about_to_wake:
+            self._read_to = entries[room].position - 1
+            entries = entries[:room]
+        if entries:
+            self._take_up(entries, version)
             self._wake_soon()
 
     def redeliver(self, calls: Sequence[str]) -> None:
@@ -201,18 +202,23 @@ class Lane:
         self._replayed.extend(kept)
         return [delivery.entry.position for delivery in dropped]
 
-    def _take_up(self, entry: Entry, version: int) -> None:
+    def _take_up(self, entries: Sequence[Entry], version: int) -> None:
+        """Owe the sink entries of one type."""
         self.touched = True
-        self._settlement.take(entry.position)
-        is_test = entry.event.type == catalogue.TEST_EVENT_TYPE
+        self._settlement.take([entry.position for entry in entries])
+        is_test = entries[0].event.type == catalogue.TEST_EVENT_TYPE
         window_ms = TEST_WINDOW_MS if is_test else self.retry_window_ms
-        self._fresh.append(
-            Delivery(
-                entry,
-                envelope.render(entry.event, version, self._schema_host),
-                entry.accepted_ms + window_ms,
-                self._settlement.settle,
-            )
+        host, settle = self._schema_host, self._settlement.settle
+        self._fresh.extend(
+            [
+                Delivery(
+                    entry,
+                    envelope.render(entry.event, version, host),
+                    entry.accepted_ms + window_ms,
+                    settle,
+                )
+                for entry in entries
+            ]
         )
 
     def _take_up_due(self, exception: DeliveryException, entry: Entry) -> None:
@@ -283,14 +289,14 @@ class Lane:
         ]
         too_many = await self._too_many(types, entries, len(wanted), upto)
         for entry, version in wanted[:too_many]:
-            self._settlement.take(entry.position)
+            self._settlement.take([entry.position])
             await self._keeping.drop(
                 self._delivery(
                     entry, entry.accepted_ms, self._settlement.settle, version
                 )
             )
         for entry, version in wanted[too_many:]:
-            self._take_up(entry, version)
+            self._take_up([entry], version)
         more = len(entries) == READ_LIMIT
         self._read_to = entries[-1].position if more else upto
         self._live = self._read_to >= self._log.head

@@ -10,7 +10,7 @@ import structlog
 from trunkline.clock import Clock
 from trunkline.delivery.decide import SETTLE, Bury
 from trunkline.delivery.notices import Failure, Notice, Notices
-from trunkline.delivery.records import Attempt
+from trunkline.delivery.records import Arrival, Attempt
 from trunkline.errors import StorageFailed
 from trunkline.events.times import iso_ms
 from trunkline.log.records import DeadLetter
@@ -43,6 +43,9 @@ class Noticing:
         self._notices = Notices()
         self._waiting = _list()
         self._news = asyncio.Event()
+
+    def arrived(self, arrivals: Sequence[Arrival]) -> None:
+        """Do nothing: that is no failure."""
 
     def attempted(self, attempts: Sequence[Attempt]) -> None:
         """Count the attempts that failed."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from trunkline.delivery.records import Attempt
+from trunkline.delivery.records import Arrival, Attempt
 from trunkline.log.records import DeadLetter, DeliveryException, Entry
 from trunkline.sinks.answer import Answer, Parcel
 
@@ -123,8 +123,12 @@ class DirectSender(Sender, Protocol):
 class Observer(Protocol):
     """Hears of deliveries as they go; must be quick and never raise."""
 
+    def arrived(self, arrivals: Sequence[Arrival]) -> None:
+        """Hear of one sink's deliveries that arrived."""
+        ...
+
     def attempted(self, attempts: Sequence[Attempt]) -> None:
-        """Hear of attempts at one sink's deliveries, and of burials without one."""
+        """Hear of attempts at one sink's other deliveries, and of ends without one."""
         ...
 
     def buried(self, letter: DeadLetter) -> None:

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from trunkline.delivery.decide import SETTLE
-from trunkline.delivery.records import Attempt
+from trunkline.delivery.records import Arrival, Attempt
 from trunkline.log.records import DeadLetter
 
 
@@ -20,14 +19,18 @@ class Recent:
         self._settled: dict[tuple[str, int], int] = {}
         self._older: dict[tuple[str, int], int] = {}
 
-    def attempted(self, attempts: Sequence[Attempt]) -> None:
+    def arrived(self, arrivals: Sequence[Arrival]) -> None:
         """Remember deliveries that arrived, and forget older ones."""
-        for attempt in attempts:
-            if attempt.decision is SETTLE and attempt.answer is not None:
-                key = attempt.sink_sid, attempt.position
-                self._settled[key] = attempt.started_ms + attempt.duration_ms
+        settled = self._settled
+        for arrival in arrivals:
+            sink_sid, ended_ms = arrival.sink_sid, arrival.ended_ms
+            for delivery in arrival.deliveries:
+                settled[sink_sid, delivery.entry.position] = ended_ms
         if len(self._settled) >= self._limit:
             self._older, self._settled = self._settled, {}
+
+    def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Do nothing: none of them arrived."""
 
     def buried(self, letter: DeadLetter) -> None:
         """Do nothing: a dead letter is on disk."""

@@ -1,6 +1,6 @@
 """A delivery, its attempt, and the rows that failures make. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -46,7 +46,10 @@ class Delivery(msgspec.Struct, frozen=True, eq=False):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What observers are told of an attempt. `answer` is None where none was made."""
+    """What observers are told of an attempt that settled nothing, or of none at all.
+
+    `answer` is None where none was made.
+    """
 
     sink_sid: str
     account_sid: str
@@ -58,6 +61,17 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started_ms: int
     duration_ms: int
     accepted_ms: int
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """What observers are told of deliveries that arrived together, by one answer."""
+
+    sink_sid: str
+    account_sid: str
+    deliveries: Sequence[Delivery]
+    answer: Answer
+    started_ms: int
+    ended_ms: int
 
 
 def exception_of(

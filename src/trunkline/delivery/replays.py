@@ -292,7 +292,7 @@ class Replays:
         )
         page = await self._log.read_again(wanted, run.read_to, _PAGE)
         for entry in page:
-            run.settlement.take(entry.position)
+            run.settlement.take([entry.position])
             lane.replay(entry, run.done)
         run.read_to = page[-1].position if len(page) == _PAGE else replay.upto
 

@@ -1,6 +1,7 @@
 """Which deliveries of a sink are under way, and so where its bookmark stands. Pure."""
 
 from collections import deque
+from collections.abc import Sequence
 
 
 class Settlement:
@@ -12,10 +13,10 @@ class Settlement:
         self.owed = 0
         """How many deliveries are owed."""
 
-    def take(self, position: int) -> None:
-        """Note that the delivery at `position` is owed."""
-        self._taken.append(position)
-        self.owed += 1
+    def take(self, positions: Sequence[int]) -> None:
+        """Note that the deliveries at these positions are owed."""
+        self._taken.extend(positions)
+        self.owed += len(positions)
 
     def settle(self, position: int, _decision: object = None) -> None:
         """Note that nothing is owed there any more, whatever was decided."""

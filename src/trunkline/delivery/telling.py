@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import structlog
 
 from trunkline.delivery.decide import SETTLE, Decision
 from trunkline.delivery.means import Means
-from trunkline.delivery.records import Attempt, Delivery
+from trunkline.delivery.records import Arrival, Attempt, Delivery
+from trunkline.events.envelope import Event
 from trunkline.log.records import DeadLetter
 from trunkline.sinks.answer import Answer
 from trunkline.streams.sinks import Sink
@@ -26,7 +28,30 @@ class Telling:
         self._sink_sid = sink.sid
         self._account_sid = sink.account_sid
         self._observers = means.observers
+        self._arrived: list[Arrival] = []
         self._untold: list[Attempt] = []
+        self._about_to_tell = False
+
+    def arrived(
+        self,
+        deliveries: Sequence[Delivery],
+        answer: Answer,
+        started_ms: int,
+        ended_ms: int,
+    ) -> None:
+        """Tell of deliveries that arrived together."""
+        if not self._about_to_tell:
+            self._tell_soon()
+        self._arrived.append(
+            Arrival(
+                self._sink_sid,
+                self._account_sid,
+                deliveries,
+                answer,
+                started_ms,
+                ended_ms,
+            )
+        )
 
     def attempted(
         self,
@@ -37,17 +62,19 @@ class Telling:
         ended_ms: int,
     ) -> None:
         """Tell of an attempt that has ended, and of what was decided."""
+        if decision is SETTLE and answer is not None:
+            self.arrived([delivery], answer, started_ms, ended_ms)
+            return
+        if not self._about_to_tell:
+            self._tell_soon()
         entry = delivery.entry
-        if not self._untold:
-            asyncio.get_running_loop().call_soon(self.tell)
         self._untold.append(
             Attempt(
                 sink_sid=self._sink_sid,
                 account_sid=self._account_sid,
                 event=entry.event,
                 position=entry.position,
-                number=(delivery.attempts if delivery.exception else 0)
-                + (answer is not None),
+                number=delivery.attempts + (answer is not None),
                 decision=decision,
                 answer=answer,
                 started_ms=started_ms,
@@ -56,6 +83,10 @@ class Telling:
             )
         )
 
+    def _tell_soon(self) -> None:
+        self._about_to_tell = True
+        asyncio.get_running_loop().call_soon(self.tell)
+
     def buried(self, letter: DeadLetter) -> None:
         """Tell of a dead letter that is on disk."""
         for observer in self._observers:
@@ -63,30 +94,69 @@ class Telling:
 
     def tell(self) -> None:
         """Tell what has not been told yet."""
-        run, self._untold = self._untold, []
-        if not run:
-            return
-        for observer in self._observers:
-            observer.attempted(run)
-        debug = _logger.is_enabled_for(logging.DEBUG)
-        for attempt in run:
-            if attempt.decision is not SETTLE:
-                _logger.warning("delivery.attempted", **_shown(attempt))
-            elif debug:
-                _logger.debug("delivery.attempted", **_shown(attempt))
+        self._about_to_tell = False
+        if self._arrived:
+            arrivals, self._arrived = self._arrived, []
+            for observer in self._observers:
+                observer.arrived(arrivals)
+            if _logger.is_enabled_for(logging.DEBUG):
+                for arrival in arrivals:
+                    _show_arrival(arrival)
+        if self._untold:
+            run, self._untold = self._untold, []
+            for observer in self._observers:
+                observer.attempted(run)
+            for attempt in run:
+                _show(attempt)
 
 
-def _shown(attempt: Attempt) -> dict[str, object]:
-    decision, answer = attempt.decision, attempt.answer
+def _show_arrival(arrival: Arrival) -> None:
+    for delivery in arrival.deliveries:
+        _logger.debug(
+            "delivery.attempted",
+            **_shown(
+                arrival.sink_sid,
+                delivery.entry.event,
+                delivery.attempts + 1,
+                SETTLE,
+                arrival.answer,
+                arrival.ended_ms - arrival.started_ms,
+            ),
+        )
+
+
+def _show(attempt: Attempt) -> None:
+    log = _logger.debug if attempt.decision is SETTLE else _logger.warning
+    log(
+        "delivery.attempted",
+        **_shown(
+            attempt.sink_sid,
+            attempt.event,
+            attempt.number,
+            attempt.decision,
+            attempt.answer,
+            attempt.duration_ms,
+        ),
+    )
+
+
+def _shown(  # noqa: PLR0917 (in the order in which they are shown)
+    sink_sid: str,
+    event: Event,
+    number: int,
+    decision: Decision,
+    answer: Answer | None,
+    duration_ms: int,
+) -> dict[str, object]:
     return {
-        "sink_sid": attempt.sink_sid,
-        "event_id": attempt.event.id,
-        "event_type": attempt.event.type,
-        "call_sid": attempt.event.call_sid,
-        "attempt": attempt.number,
+        "sink_sid": sink_sid,
+        "event_id": event.id,
+        "event_type": event.type,
+        "call_sid": event.call_sid,
+        "attempt": number,
         "decision": type(decision).__name__.lower(),
         "code": answer.code if answer else getattr(decision, "code", None),
         "detail": answer.detail if answer else None,
         "http_status": answer.http_status if answer else None,
-        "duration_ms": attempt.duration_ms,
+        "duration_ms": duration_ms,
     }

@@ -19,7 +19,7 @@ from trunkline.database.file import Database
 from trunkline.database.folder import DataFolder
 from trunkline.delivery.dispatcher import Dispatcher
 from trunkline.delivery.means import Means
-from trunkline.delivery.records import Attempt
+from trunkline.delivery.records import Arrival, Attempt
 from trunkline.delivery.redelivery import Redelivery
 from trunkline.delivery.replays import Replays
 from trunkline.delivery.sink_tests import SinkTests, test_id_of
@@ -247,8 +247,11 @@ class _Program:
         await self._calls.close()
         await self._to_sinks.close()
 
+    def arrived(self, arrivals: Sequence[Arrival]) -> None:
+        """Hear of deliveries that arrived."""
+
     def attempted(self, attempts: Sequence[Attempt]) -> None:
-        """Hear of attempts."""
+        """Hear of other attempts."""
 
     def buried(self, letter: DeadLetter) -> None:
         """Hear of a dead letter: a test event that is one has failed."""

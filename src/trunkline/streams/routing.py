@@ -25,6 +25,13 @@ class Route:
             self.until_position is None or position <= self.until_position
         )
 
+    def changes_within(self, first: int, last: int) -> bool:
+        """Tell whether it counts some of these positions, and not others."""
+        until = self.until_position
+        return first <= self.from_position < last or (
+            until is not None and first <= until < last
+        )
+
 
 class Routes:
     """All routes, by account and type, and by sink."""
@@ -47,6 +54,15 @@ class Routes:
     def of_sink(self, sink_sid: str) -> tuple[Route, ...]:
         """Return the routes of one sink."""
         return self._by_sink.get(sink_sid, ())
+
+    def are_alike(
+        self, account_sid: str, event_type: str, first: int, last: int
+    ) -> bool:
+        """Tell whether all events between two positions go to the same sinks."""
+        for route in self._by_type.get((account_sid, event_type), ()):
+            if route.changes_within(first, last):
+                return False
+        return True
 
     def match(
         self, account_sid: str, event_type: str, position: int

@@ -12,7 +12,7 @@ import msgspec
 from trunkline.delivery.dispatcher import Dispatcher
 from trunkline.delivery.means import Means
 from trunkline.delivery.ports import Work
-from trunkline.delivery.records import Attempt
+from trunkline.delivery.records import Arrival, Attempt
 from trunkline.events import catalogue
 from trunkline.events.envelope import Event
 from trunkline.events.ids import Ids
@@ -145,6 +145,9 @@ class Stage:
         )
         self.dispatcher = Dispatcher(means, lambda sink: self.sinks[sink.sid])
         log.on_append(self.dispatcher.appended)
+
+    def arrived(self, arrivals: Sequence[Arrival]) -> None:
+        pass
 
     def attempted(self, attempts: Sequence[Attempt]) -> None:
         pass

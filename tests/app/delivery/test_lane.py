@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+import pytest
 from tests.app.delivery.stage import (
     ACCOUNT,
     DOWN,
@@ -50,6 +51,35 @@ async def test_events_before_the_subscription_are_not_sent(stage: Stage) -> None
     await stage.settled()
 
     assert webhook.got == ids([2])
+
+
+async def test_of_events_appended_together_those_of_the_subscription_are_sent(
+    stage: Stage,
+) -> None:
+    webhook = stage.open()
+    stage.dispatcher.set_routes(SINK, [route(SINK, after=3, until=7)])
+
+    await stage.log.append([event(n) for n in range(1, 11)])
+    await stage.settled()
+
+    assert sorted(webhook.got) == ids([4, 5, 6, 7])
+
+
+async def test_of_events_appended_together_each_sink_gets_its_own(stage: Stage) -> None:
+    webhook = stage.open()
+    stage.subscribe()
+    others = {
+        2: {"type": "com.example.other"},
+        5: {"account_sid": "AC" + "9" * 32},
+        9: {"type": "com.example.other"},
+    }
+
+    await stage.log.append(
+        [msgspec.structs.replace(event(n), **others.get(n, {})) for n in range(1, 10)]
+    )
+    await stage.settled()
+
+    assert sorted(webhook.got) == ids([1, 3, 4, 6, 7, 8])
 
 
 async def test_queued_events_of_a_removed_subscription_are_still_sent(
@@ -199,15 +229,16 @@ async def test_a_sink_that_hangs_delays_nobody_else(stage: Stage) -> None:
     hung.gate.set()
 
 
+@pytest.mark.parametrize("together", [100, QUEUE_LIMIT * 3])
 async def test_a_full_queue_leaves_the_rest_in_the_log_and_loses_nothing(
-    stage: Stage,
+    stage: Stage, together: int
 ) -> None:
     webhook = stage.open()
     stage.subscribe()
     webhook.gate.clear()
     many = QUEUE_LIMIT * 3
-    for start in range(0, many, 100):
-        await stage.log.append([event(start + n) for n in range(100)])
+    for start in range(0, many, together):
+        await stage.log.append([event(start + n) for n in range(together)])
     await breathe()
     lane = stage.dispatcher._lanes[SINK]
     assert len(lane._fresh) <= QUEUE_LIMIT

@@ -17,7 +17,7 @@ def test_the_bookmark_never_passes_an_unsettled_position(
     positions.sort()
     settlement = Settlement()
     for position in positions:
-        settlement.take(position)
+        settlement.take([position])
     order = list(positions)
     random.shuffle(order)  # type: ignore[attr-defined]
     owed = set(positions)

@@ -1,5 +1,7 @@
 """Which sinks an event goes to, and in which version."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,3 +120,30 @@ def test_what_matches_is_what_each_sinks_newest_routes_say(
             expected[sink] = max(versions)
         assert list(routes.of_sink(sink)) == own
     assert matched(routes, position) == expected
+
+
+@given(st.lists(ANY_ROUTE, max_size=4), st.integers(1, 6), st.integers(0, 5))
+def test_positions_are_alike_only_where_all_go_to_the_same_sinks(
+    given_routes: list[Route], first: int, more: int
+) -> None:
+    routes = Routes()
+    for number, each in enumerate(given_routes):
+        routes.replace(f"DG{number}", [replace(each, sink_sid=f"DG{number}")])
+    found = [matched(routes, position) for position in range(first, first + more + 1)]
+    alike = routes.are_alike(ACCOUNTS[0], TYPES[0], first, first + more)
+    assert not alike or all(each == found[0] for each in found)
+    # A route that begins and ends between them counts none of them, perhaps.
+    assert alike or any(
+        each.changes_within(first, first + more) for each in given_routes
+    )
+
+
+def test_positions_around_a_beginning_or_an_end_are_not_alike() -> None:
+    routes = Routes()
+    routes.replace(SINKS[0], [route(from_position=3, until_position=6)])
+
+    def alike(first: int, last: int) -> bool:
+        return routes.are_alike(ACCOUNTS[0], TYPES[0], first, last)
+
+    assert [alike(1, 3), alike(4, 6), alike(7, 9)] == [True, True, True]
+    assert [alike(3, 4), alike(6, 7), alike(1, 9)] == [False, False, False]

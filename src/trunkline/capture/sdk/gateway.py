@@ -27,6 +27,7 @@ from trunkline.capture.sdk.http import (
     answer,
     answer_of,
     error_body,
+    peer_of,
     read_body,
     send_whole,
     too_large,
@@ -223,7 +224,7 @@ class Gateway:
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
     ) -> None:
         body = await read_body(receive, headers, self._max_event_bytes)
-        client = self._client(headers, scope["headers"], _peer(scope))
+        client = self._client(headers, scope["headers"], peer_of(scope))
         arrival = self._arrival(body, client)
         delivery = _delivery(headers, arrival.sender.account_sid, arrival.now_ms)
         if delivery is None:
@@ -340,7 +341,7 @@ class Gateway:
 
     def _address(self, scope: Scope) -> str:
         return client_address(
-            _peer(scope), scope["headers"], self._trusted, self._ip_header
+            peer_of(scope), scope["headers"], self._trusted, self._ip_header
         )
 
     def _cors(self, headers: dict[bytes, bytes]) -> HeaderList:
@@ -354,12 +355,6 @@ class Gateway:
 def _taken(cors: HeaderList) -> Answer:
     """Return the answer to a post that is kept; mostly it is the same object."""
     return _TAKEN if cors is _ANYONE else answer_of(200, cors)
-
-
-def _peer(scope: Scope) -> str:
-    """Return the address of the socket, empty where it has none."""
-    peer = scope.get("client")
-    return peer[0] if peer else ""
 
 
 def _check_preflight(scope: Scope) -> None:

@@ -27,6 +27,12 @@ class ClientGone(Exception):
     """The client went away before its request was complete."""
 
 
+def peer_of(scope: Scope) -> str:
+    """Return the address of the socket, empty where it has none."""
+    peer = scope.get("client")
+    return peer[0] if peer else ""
+
+
 async def read_body(
     receive: Receive, headers: Mapping[bytes, bytes], limit: int
 ) -> bytes:
