@@ -80,7 +80,7 @@ class Attempts:
                 delivery.deadline_ms >= now_ms
                 and delivery.entry.event.type != TEST_EVENT_TYPE
             ):
-                continue  # as nearly all: there is nothing to decide
+                continue  # as nearly all: in time, and only a test can be void
             decision = (
                 SETTLE
                 if self._is_void(delivery.entry)
@@ -181,7 +181,8 @@ class Attempts:
         ]
         if rest:
             deliveries = [each for each in deliveries if each.exception is None]
-        self._keeping.settle(deliveries, answer, attempt.started_ms, now_ms)
+        if deliveries:
+            self._keeping.settle(deliveries, answer, attempt.started_ms, now_ms)
         return rest
 
     def _judge(self, attempt: _Attempt, answers: Sequence[Answer]) -> list[_Judged]:

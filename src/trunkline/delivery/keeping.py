@@ -68,7 +68,10 @@ class Keeping:
         started_ms: int,
         ended_ms: int,
     ) -> None:
-        """End deliveries that arrived together, and have no row that says otherwise."""
+        """End deliveries that arrived together, and have no row that says otherwise.
+
+        There is at least one.
+        """
         if self._order is not None:
             for delivery in deliveries:
                 self._next_of_call(delivery)

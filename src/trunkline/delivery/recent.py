@@ -8,7 +8,7 @@ from trunkline.log.records import DeadLetter
 
 # Deliveries remembered, some 200 bytes each: these, and as many more until the older
 # ones are let go, all at once, which costs less than one by one.
-LIMIT = 10_000
+LIMIT = 20_000
 
 
 class Recent:
@@ -26,8 +26,8 @@ class Recent:
             sink_sid, ended_ms = arrival.sink_sid, arrival.ended_ms
             for delivery in arrival.deliveries:
                 settled[sink_sid, delivery.entry.position] = ended_ms
-        if len(self._settled) >= self._limit:
-            self._older, self._settled = self._settled, {}
+        if len(settled) >= self._limit:
+            self._older, self._settled = settled, {}
 
     def attempted(self, attempts: Sequence[Attempt]) -> None:
         """Do nothing: none of them arrived."""

@@ -14,7 +14,7 @@ Done = Callable[[int, Decision], None]
 """Hears of a position and what was decided there."""
 
 
-# Structs, these two: they are made for every event, which a dataclass takes its time for.
+# Structs, all of these: they are made on the hot way, where a dataclass takes its time.
 class Delivery(msgspec.Struct, frozen=True, eq=False):
     """One event owed to one sink, with the exception it failed with before, if any.
 
@@ -54,17 +54,18 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sink_sid: str
     account_sid: str
     event: Event
-    position: int
     number: int
     decision: Decision
     answer: Answer | None
     started_ms: int
     duration_ms: int
-    accepted_ms: int
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """What observers are told of deliveries that arrived together, by one answer."""
+    """What observers are told of deliveries that arrived together, by one answer.
+
+    There is at least one of them.
+    """
 
     sink_sid: str
     account_sid: str

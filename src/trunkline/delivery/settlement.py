@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 
 class Settlement:
-    """Positions that were taken up in rising order and are settled in any."""
+    """Positions that were taken up in rising order and are settled in any.
+
+    Each is taken once, and settled once.
+    """
 
     def __init__(self) -> None:
         self._taken: deque[int] = deque()

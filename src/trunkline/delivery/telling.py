@@ -67,19 +67,16 @@ class Telling:
             return
         if not self._about_to_tell:
             self._tell_soon()
-        entry = delivery.entry
         self._untold.append(
             Attempt(
                 sink_sid=self._sink_sid,
                 account_sid=self._account_sid,
-                event=entry.event,
-                position=entry.position,
+                event=delivery.entry.event,
                 number=delivery.attempts + (answer is not None),
                 decision=decision,
                 answer=answer,
                 started_ms=started_ms,
                 duration_ms=ended_ms - started_ms,
-                accepted_ms=entry.accepted_ms,
             )
         )
 
@@ -95,19 +92,27 @@ class Telling:
     def tell(self) -> None:
         """Tell what has not been told yet."""
         self._about_to_tell = False
-        if self._arrived:
-            arrivals, self._arrived = self._arrived, []
-            for observer in self._observers:
-                observer.arrived(arrivals)
-            if _logger.is_enabled_for(logging.DEBUG):
-                for arrival in arrivals:
-                    _show_arrival(arrival)
-        if self._untold:
-            run, self._untold = self._untold, []
-            for observer in self._observers:
-                observer.attempted(run)
-            for attempt in run:
-                _show(attempt)
+        arrivals, self._arrived = self._arrived, []
+        attempts, self._untold = self._untold, []
+        try:
+            if arrivals:
+                self._tell_arrivals(arrivals)
+        finally:
+            if attempts:
+                self._tell_attempts(attempts)
+
+    def _tell_arrivals(self, arrivals: Sequence[Arrival]) -> None:
+        for observer in self._observers:
+            observer.arrived(arrivals)
+        if _logger.is_enabled_for(logging.DEBUG):
+            for arrival in arrivals:
+                _show_arrival(arrival)
+
+    def _tell_attempts(self, attempts: Sequence[Attempt]) -> None:
+        for observer in self._observers:
+            observer.attempted(attempts)
+        for attempt in attempts:
+            _show(attempt)
 
 
 def _show_arrival(arrival: Arrival) -> None:

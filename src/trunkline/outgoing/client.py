@@ -32,10 +32,10 @@ from trunkline.outgoing.urls import Origin
 from trunkline.settings import Network
 
 
+__all__ = ["Client", "Exchange", "Reason", "Request", "Response", "SendFailed", "Stale"]
+
 HearAbout = Callable[[Result, Any], None]
 """Is told once how an exchange ended, and what it was about."""
-
-__all__ = ["Client", "Exchange", "Reason", "Request", "Response", "SendFailed", "Stale"]
 
 
 class Client:
@@ -249,6 +249,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     def cancel(self) -> None:
         """Give up, and tell nobody. Not once it has ended."""
+        self.about = None
         self.connection.abandon()
         self.client._leave()  # noqa: SLF001 - see the class
 

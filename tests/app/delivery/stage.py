@@ -131,6 +131,10 @@ class Stage:
         self.tasks = tasks
         self.ids = Ids(clock.now_ms, os.urandom)
         self.letters: list[DeadLetter] = []
+        # The id, the number and the decision of each attempt that was told.
+        self.told: list[tuple[str, int, str]] = []
+        asyncio.get_running_loop().set_exception_handler(self._fail)
+        self.faults: list[dict[str, object]] = []
         self.sinks = {SINK: double(), OTHER_SINK: double()}
         means = Means(
             log=log,
@@ -147,13 +151,24 @@ class Stage:
         log.on_append(self.dispatcher.appended)
 
     def arrived(self, arrivals: Sequence[Arrival]) -> None:
-        pass
+        assert all(arrival.deliveries for arrival in arrivals)
+        self.told += [
+            (each.entry.event.id, each.attempts + 1, "settle")
+            for arrival in arrivals
+            for each in arrival.deliveries
+        ]
 
     def attempted(self, attempts: Sequence[Attempt]) -> None:
-        pass
+        self.told += [
+            (each.event.id, each.number, type(each.decision).__name__.lower())
+            for each in attempts
+        ]
 
     def buried(self, letter: DeadLetter) -> None:
         self.letters.append(letter)
+
+    def _fail(self, _loop: object, context: dict[str, object]) -> None:
+        self.faults.append(context)
 
     def open(self, sid: str = SINK, policy: DeliveryPolicy = USUAL) -> SinkDouble:
         self.dispatcher.open_sink(sink(sid, policy))
@@ -187,6 +202,7 @@ async def staged(
         stage = Stage(log, clock, tasks, queue_limit, double)
         yield stage
         await stage.dispatcher.stop(0)
+        assert stage.faults == []
 
 
 def sink(sid: str, policy: DeliveryPolicy = USUAL) -> Sink:

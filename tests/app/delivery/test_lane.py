@@ -65,6 +65,22 @@ async def test_of_events_appended_together_those_of_the_subscription_are_sent(
     assert sorted(webhook.got) == ids([4, 5, 6, 7])
 
 
+async def test_a_version_that_begins_among_events_appended_together_begins_there(
+    stage: Stage,
+) -> None:
+    webhook = stage.open()
+    stage.dispatcher.set_routes(
+        SINK, [route(SINK, version=1), route(SINK, version=2, after=3)]
+    )
+
+    await stage.log.append([event(n) for n in range(1, 7)])
+    await stage.settled()
+
+    sent = [msgspec.json.decode(body) for body in webhook.bodies]
+    versions = {each["id"]: each["dataschema"][-1] for each in sent}
+    assert [versions[id_] for id_ in ids(range(1, 7))] == ["1"] * 3 + ["2"] * 3
+
+
 async def test_of_events_appended_together_each_sink_gets_its_own(stage: Stage) -> None:
     webhook = stage.open()
     stage.subscribe()
@@ -112,6 +128,7 @@ async def test_a_failed_delivery_is_tried_again_and_then_settled(stage: Stage) -
 
     assert webhook.got == ids([1, 1])
     assert await stage.log.next_due(SINK) is None
+    assert stage.told == [(event(1).id, 1, "retryat"), (event(1).id, 2, "settle")]
 
 
 async def test_a_refused_event_becomes_a_dead_letter_with_its_reason(

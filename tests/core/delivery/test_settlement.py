@@ -33,5 +33,23 @@ def test_the_bookmark_never_passes_an_unsettled_position(
     assert settlement.owed == 0
 
 
+@given(st.data())
+def test_what_is_owed_is_what_was_taken_and_not_settled(data: st.DataObject) -> None:
+    settlement, owed, last = Settlement(), list[int](), 0
+    for _ in range(data.draw(st.integers(0, 30))):
+        settles = data.draw(st.booleans())
+        if owed and settles:
+            position = data.draw(st.sampled_from(owed))
+            owed.remove(position)
+            settlement.settle(position)
+        else:
+            count = data.draw(st.integers(0, 5))
+            settlement.take(range(last + 1, last + 1 + count))
+            owed += range(last + 1, last + 1 + count)
+            last += count
+        assert settlement.owed == len(owed)
+        assert settlement.settled_up_to(last) == (owed[0] - 1 if owed else last)
+
+
 def test_with_nothing_owed_the_bookmark_is_as_far_as_was_read() -> None:
     assert Settlement().settled_up_to(17) == 17
