@@ -34,6 +34,7 @@ class Child:
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
+        self.pid = process.pid
         self.log = log
 
     def cpu_seconds(self) -> float:
@@ -72,11 +73,8 @@ class Child:
 
     def failure(self, what: str) -> DidNotWork:
         """Return an error that says what happened and what the child wrote."""
-        return DidNotWork(f"{self._process.args!r} {what}\n{self.wrote()}")
-
-    def wrote(self) -> str:
-        """Return the end of what it wrote to its standard error."""
-        return self.log.read_text("utf-8", "replace")[-2000:]
+        wrote = self.log.read_text("utf-8", "replace")[-2000:]
+        return DidNotWork(f"{self._process.args!r} {what}\n{wrote}")
 
 
 @contextmanager

@@ -102,11 +102,13 @@ def answered_once(key: str, name: str, child: Child, plan: Plan) -> Figure:
 
 
 def _refusals(statuses: Mapping[int, int], child: Child) -> str:
-    """Return what else than 2xx was answered, and what the server wrote last."""
+    """Return what else than 2xx was answered, and what the server logged of trouble."""
     refused = [f"{n} x {s}" for s, n in sorted(statuses.items()) if s // 100 != 2]
     if not refused:
         return ""
-    return f"answered {', '.join(refused)}; the server wrote: {child.wrote()[-500:]}"
+    lines = child.log.read_text("utf-8", "replace").splitlines()
+    trouble = [line for line in lines if '"level": "info"' not in line]
+    return f"answered {', '.join(refused)}; the server logged {trouble[:3]}"
 
 
 def delivered(

@@ -125,9 +125,13 @@ def server(
     environment: Mapping[str, str] | None = None,
     *,
     launch: Sequence[str] = ("-m", "trunkline"),
+    under: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Run the server on its folder within `folder`: a new one, if need be."""
-    command = [sys.executable, *launch, "serve", "--port", "0"]
+    """Run the server on its folder within `folder`: a new one, if need be.
+
+    Python runs `under` another command, if one is given.
+    """
+    command = [*under, sys.executable, *launch, "serve", "--port", "0"]
     command += ["--data-dir", str(folder / DATA), "--log-format", "json"]
     variables = {**ENVIRONMENT, **_CALM, **(environment or {})}
     with running(command, folder / "server.log", variables) as child:

@@ -115,7 +115,8 @@ class GroupCommit:
         if self._closed:
             raise StorageFailed("The database is closed.")
         if self._lost is not None:
-            raise self._lost
+            # A new one each time: what is raised holds on to all that raised it.
+            raise StorageFailed(str(self._lost)) from self._lost.__cause__
         self._waiting.append(job)
         self.newest = job
         if not self._busy:
@@ -160,6 +161,13 @@ class GroupCommit:
             # Nothing of this group is kept: no job of it may be told otherwise.
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                _logger.error(
+                    "database.commit_failed",
+                    error=str(error),
+                    code=getattr(error, "sqlite_errorname", None),
+                    writers=self._writers,
+                )
             return [_failure(error)] * len(group)
         return errors
 

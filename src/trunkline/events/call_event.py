@@ -219,4 +219,4 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 encode: Callable[[CallEvent], bytes] = msgspec.json.Encoder().encode
-"""Return the data as compact JSON, members in the order above, unset ones absent."""
+"""Encodes the data as compact JSON, members in the order above, unset ones absent."""

@@ -45,7 +45,7 @@ class Door(Protocol):
         ...
 
     def take_at_once(self, client: Any, body: bytes) -> None:
-        """Take a post."""
+        """Take a post: the client's `tell` hears of it, unless this raises."""
         ...
 
 
@@ -85,6 +85,11 @@ class Connection(HttpToolsProtocol):
         """Begin."""
         super().connection_made(transport)
         self._peer = self.client[0] if self.client else ""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; who posted here knows this connection, and is let go of."""
+        super().connection_lost(exc)
+        self._head = self._client = self._taken = None
 
     def look(self) -> None:
         """See to a client that stops half-way, or does not come again; now and then.

@@ -35,6 +35,8 @@ class Head:
             return None
         number_at = len(before)
         end = number_at + self._digits
+        # A shorter number may be missed here, before a body that looks like a head's
+        # end: the parser reads it.
         if not data.startswith(after, end):
             end = data.find(b"\r", number_at, number_at + _MAX_DIGITS + 1)
             if end < 0 or not data.startswith(after, end):

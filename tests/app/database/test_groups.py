@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from trunkline.database.groups import TIDY_CHANGES, GroupCommit
 from trunkline.database.kernel_sync import Told
@@ -183,6 +184,23 @@ async def test_a_failing_job_that_is_alone_leaves_nothing(
     assert rows(connection) == []
 
 
+async def test_a_group_that_the_disk_refuses_leaves_nothing_and_is_told_of(
+    commits: GroupCommit, connection: sqlite3.Connection
+) -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    jobs = [Insert(1), Insert(2, full), Insert(3)]
+    with structlog.testing.capture_logs() as lines:
+        for job in jobs:
+            commits.submit(job)
+        results = await asyncio.gather(*(j.done for j in jobs), return_exceptions=True)
+
+    assert [type(result) for result in results] == [StorageFailed] * 3
+    assert rows(connection) == []
+    assert [(line["event"], line["error"], line["writers"]) for line in lines] == [
+        ("database.commit_failed", "database or disk is full", 3)
+    ]
+
+
 async def test_after_a_sync_that_failed_nothing_is_accepted_any_more(
     commits: GroupCommit, disk: Disk
 ) -> None:
@@ -199,8 +217,13 @@ async def test_after_a_sync_that_failed_nothing_is_accepted_any_more(
         with pytest.raises(StorageFailed):
             await failed.done
     disk.error = None
-    with pytest.raises(StorageFailed):
-        commits.submit(Insert(3))
+    refused = []
+    for number in range(3):
+        with pytest.raises(StorageFailed, match="Input/output error") as caught:
+            commits.submit(Insert(number))
+        refused.append(caught.value)
+    # One that is raised again and again would hold on to whatever raised it.
+    assert len({id(error) for error in refused}) == 3
 
 
 async def test_what_may_not_be_on_the_disk_is_not_carried_over(

@@ -419,6 +419,16 @@ async def test_a_fault_in_one_connection_ends_that_one_alone(site: Site) -> None
         assert await other.ask(post()) == ("door", b"")
 
 
+async def test_who_has_gone_is_let_go_of(site: Site) -> None:
+    async with site.client() as client:
+        await client.ask(post())
+        (connection,) = site.connections
+        assert connection._client is not None
+    await until(lambda: not site.connections)
+    # It knows the connection: neither would go before the collector came.
+    assert connection._client is None
+
+
 async def test_who_has_gone_is_not_answered(site: Site) -> None:
     site.door.answers_at_once = False
     async with site.client() as client:

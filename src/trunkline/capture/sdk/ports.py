@@ -50,7 +50,8 @@ class KeptPost(NamedTuple):
 KeptRow = tuple[str, str, str | None, int, int, int, bytearray]
 """The same, bare: it is made for each post, and read for few.
 
-Of types that the database takes as they are: for others it looks for adapters.
+Of types that sqlite3 takes as they are, all but None: for others, `bytes` and `bool`
+among them, it looks for adapters.
 """
 
 

@@ -242,7 +242,7 @@ def client_time(timestamp: object, timestamp_ms: object, received_ms: int) -> in
 
 def _check_depth(body: bytes) -> None:
     """Raise RecursionError where a body is nested more than `MAX_DEPTH` levels."""
-    # As good as always: there are not as many levels as that, nor could there be.
+    # As good as always: there are not as many levels as that.
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     level = [msgspec.json.decode(body)]
