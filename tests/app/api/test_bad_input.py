@@ -124,7 +124,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     which=st.integers(0, 8),
     form=st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=8),
@@ -136,7 +136,7 @@ def test_any_form_gets_a_documented_answer(
     assert_documented(target.raw("POST", target.paths[which], body, headers=FORM))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(which=st.integers(0, 8), body=st.binary(max_size=200))
 def test_any_bytes_get_a_documented_answer(
     target: Target, which: int, body: bytes
@@ -144,7 +144,7 @@ def test_any_bytes_get_a_documented_answer(
     assert_documented(target.raw("POST", target.paths[which], body, headers=FORM))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     which=st.integers(0, 8),
     name=st.sampled_from([name for name in NAMES if name]),
@@ -162,7 +162,7 @@ def test_any_bytes_as_a_value_get_a_documented_answer(
     assert_documented(target.raw("POST", target.paths[which], body, headers=FORM))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     which=st.sampled_from([0, 5, 7]),
     query=st.lists(

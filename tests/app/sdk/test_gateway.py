@@ -331,7 +331,9 @@ fields = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     body=st.binary(max_size=100)
     | st.dictionaries(fields, json_values).map(lambda v: json.dumps(v).encode())
