@@ -136,7 +136,7 @@ BREAKS = (
         "delivery/attempts.py",
         "        if deliveries:\n            self._keeping.settle(deliveries,",
         "        if True:\n            self._keeping.settle(deliveries,",
-        ("delivery",),
+        ("delivery", "simulation"),
     ),
     Break(
         "send a sink what came before its subscription, with what came after",

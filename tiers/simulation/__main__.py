@@ -67,7 +67,7 @@ def live(seed: int, hours: float) -> dict[str, object]:
     return {
         "seed": seed,
         "simulated_hours": round(loop.time() / 3600, 1),
-        "broken": verdict.broken[:20],
+        "broken": [*loop.faults, *verdict.broken][:20],
         "accepted": verdict.accepted,
         "refused": ledger.refused,
         "owed": verdict.owed,

@@ -55,7 +55,10 @@ class _Selector(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """The loop. `network` is set before anything is connected."""
+    """The loop. `network` is set before anything is connected.
+
+    `faults` are what raised where nobody but the loop could hear of it.
+    """
 
     network: Network
 
@@ -64,6 +67,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(self._virtual)
         self._random = random
         self._dialled: dict[int, tuple[str, int]] = {}
+        self.faults: list[str] = []
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        super().call_exception_handler(context)
+        # Not what a kill leaves: tasks without an end, results that nobody took.
+        if context["message"].startswith("Exception in callback"):
+            self.faults.append(f"{context['message']}: {context.get('exception')!r}")
 
     def time(self) -> float:
         return self._virtual.passed
