@@ -1,8 +1,8 @@
 """How many instructions a post costs: `python -m bench.instructions accept|deliver|batches`.
 
 The server runs under valgrind's callgrind, which counts what it executes outside the
-kernel: the same every time, whatever else the machine does, and whatever caches make of
-it. So it tells whether a change does less; `python -m bench` tells what that is worth.
+kernel: within a few hundredths the same, whatever else the machine does. So it tells
+whether a change does less; `python -m bench` tells what that is worth.
 """
 
 import argparse
@@ -19,8 +19,6 @@ from bench.processes import DidNotWork
 from bench.runs import await_events, generate, plan, warm_up, warm_up_to
 from bench.subject import receiver, server
 
-
-_KINDS = {"deliver": kinds.WEBHOOK, "batches": kinds.BATCHES}
 
 # A line of callgrind_annotate: instructions, their part, where, and in which library.
 _LINE = re.compile(r" *([\d,]+) \([^)]*\)  (.*:)?(\S.*?)(?: \[(.*)\])?$")
@@ -43,15 +41,15 @@ def main() -> None:
             receiver(folder) as sink,
         ):
             wanted = plan(subject.port, posts.event_post("127.0.0.1"), options.seconds)
-            if options.what in _KINDS:
-                subject.subscribe(_KINDS[options.what], sink)
+            if options.what in kinds.ROADS:
+                subject.subscribe(kinds.ROADS[options.what], sink)
                 warm_up_to(sink, wanted)
             else:
                 warm_up(wanted)
             before = sink.count().events
             _count(subject.child.pid, "on")
             posted = len(generate(wanted).sent_ns)
-            if options.what in _KINDS:
+            if options.what in kinds.ROADS:
                 await_events(sink, before + posted)
             _count(subject.child.pid, "off")
         _show(out, posted, options.lines)
@@ -64,7 +62,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "what",
-        choices=("accept", *_KINDS),
+        choices=("accept", *kinds.ROADS),
         help="Voice SDK posts without a sink, to a webhook one by one, or in batches",
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="default 10")

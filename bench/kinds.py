@@ -50,6 +50,9 @@ def _webhook(key: str, name: str, destination: str, *, batch: bool = False) -> K
 WEBHOOK = _webhook("webhook", "webhook one by one", "{url}/events")
 BATCHES = _webhook("batches", "webhook batched", "{url}/events", batch=True)
 
+#: By what the roads out of one that takes posts are called, where they are taken apart.
+ROADS = {"deliver": WEBHOOK, "batches": BATCHES}
+
 #: Subscribed to what never comes.
 UNMATCHED = replace(WEBHOOK, event_type=CALL_EVENT)
 

@@ -28,8 +28,6 @@ _SETTLE = 1.0  # seconds, from the last answer until what was owed is delivered
 _WRITE_LIMIT = 20.0  # seconds
 _HOST = "127.0.0.1"
 
-_KINDS = {"deliver": kinds.WEBHOOK, "batches": kinds.BATCHES}
-
 
 def main() -> None:
     options = _options()
@@ -48,7 +46,7 @@ def main() -> None:
             )
             with _sink(folder, options.what) as sink:
                 if sink:
-                    subject.subscribe(_KINDS[options.what], sink)
+                    subject.subscribe(kinds.ROADS[options.what], sink)
                 warm_up = msgspec.structs.replace(
                     plan, seconds=_WARM_UP, first=90_000_000
                 )
@@ -69,7 +67,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "what",
-        choices=("accept", *_KINDS),
+        choices=("accept", *kinds.ROADS),
         help="Voice SDK posts without a sink, to a webhook one by one, or in batches",
     )
     parser.add_argument("--seconds", type=float, default=4.0, help="default 4")
@@ -80,7 +78,7 @@ def _options() -> argparse.Namespace:
 
 @contextmanager
 def _sink(folder: Path, what: str) -> Iterator[Receiver | None]:
-    if what not in _KINDS:
+    if what not in kinds.ROADS:
         yield None
         return
     with receiver(folder) as sink:

@@ -2,8 +2,9 @@
 
 Jobs are run on the event loop: they only copy into the operating system's memory, and
 handing each row to another thread costs several times that. What takes time, the sync,
-is the kernel's or a thread's; while it lasts the next group gathers. A job is told of its end after
-the sync that covers it, never before, in the order in which jobs were submitted.
+is the kernel's or a thread's; while it lasts the next group gathers. A job is told of
+its end after the sync that covers it, never before, in the order in which jobs were
+submitted.
 """
 
 import asyncio
