@@ -75,7 +75,7 @@ def _copy(pattern: Event, number: int) -> Event:
     call = f"CA{FIRST + number // POSTS_PER_CALL:032x}"
     return msgspec.structs.replace(
         pattern,
-        id=f"{pattern.id[:14]}{number:020x}",
+        id="",
         source=pattern.source.format(call=call),
         call_sid=call,
         data=pattern.data % {b"call": call.encode(), b"number": FIRST + number},

@@ -41,6 +41,7 @@ class Log(Protocol):
         *,
         rows: Sequence[Rows],
         also: Write | None,
+        post: bytes | None,
     ) -> None:
         """Do likewise; `done` hears of its end."""
         ...
@@ -77,14 +78,15 @@ class Intake:
         *,
         rows: Sequence[Rows] = (),
         also: Write | None = None,
+        post: bytes | None = None,
     ) -> None:
         """Accept events, or just write, without a wait: `done` hears of the sync.
 
-        For the hot ways in, to which a future and a task would be dear. Where it is not
+        `post` is what the last of the events came from, to be kept with it. For the hot ways in, to which a future and a task would be dear. Where it is not
         synced, `done` hears why. Raises as `accept`; then `done` is not called.
         """
         _check(events)
-        self._log.submit(events, done, rows=rows, also=also)
+        self._log.submit(events, done, rows=rows, also=also, post=post)
 
 
 def _check(events: Sequence[Event]) -> None:

@@ -13,7 +13,9 @@ from trunkline.database.file import Database
 from trunkline.errors import StorageFailed
 from trunkline.events import catalogue
 from trunkline.events.envelope import Event
+from trunkline.events.ids import is_sid
 from trunkline.log.memory import MemoryLog
+from trunkline.log.naming import position_told
 from trunkline.log.records import DeadLetter, DeliveryException, Entry
 from trunkline.log.sqlite import SqliteLog
 from trunkline.testing import ManualClock
@@ -123,6 +125,50 @@ async def test_the_same_id_twice_in_one_append_is_added_once(
 
     assert first == second < third
     assert [e.event.id for e in await everything(log)] == [event(1).id, event(2).id]
+
+
+async def test_events_without_an_id_are_named(log: SqliteLog | MemoryLog) -> None:
+    events = [replace(event(n), id=event(n).id if n == 2 else "") for n in (1, 2, 3)]
+
+    positions = await log.append(events)
+
+    first, given, third = (entry.event.id for entry in await everything(log))
+    assert given == event(2).id
+    assert is_sid(first, "EZ")
+    assert is_sid(third, "EZ")
+    assert first != third
+    assert [position_told(first), position_told(third)] == positions[::2]
+
+
+async def test_an_event_that_was_named_and_comes_back_is_not_added_again(
+    log: SqliteLog | MemoryLog,
+) -> None:
+    [position] = await log.append([replace(event(1), id="")])
+    [entry] = await everything(log)
+    come_back = replace(entry.event, call_sid="CA9")
+
+    heard: list[Entry] = []
+    log.on_append(heard.extend)
+    again, new = await log.append([come_back, event(2)])
+    [another_accounts] = await log.append([replace(entry.event, account_sid=OTHER)])
+
+    assert (again, another_accounts) == (position, 0)
+    assert [e.position for e in heard] == [new]
+    assert [e.position for e in await everything(log)] == [position, new]
+
+
+async def test_an_id_from_elsewhere_that_tells_a_position_here_is_like_any_other(
+    log: SqliteLog | MemoryLog,
+) -> None:
+    [position] = await log.append([replace(event(1), id="")])
+    [entry] = await everything(log)
+    alike = replace(event(2), id=f"{entry.event.id[:26]}{'0' * 8}")
+
+    [new] = await log.append([alike])
+
+    assert new > position
+    assert await log.append([alike]) == [new]
+    assert [e.event.id for e in await everything(log)] == [entry.event.id, alike.id]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What is dropped when its time is over, and what becomes of deliveries of it."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -7,17 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from trunkline.capture.sdk.ports import KeptPost
+from trunkline.capture.timeline import Kind
 from trunkline.database.file import Database
 from trunkline.events import catalogue
 from trunkline.events.catalogue import SinkType
 from trunkline.events.envelope import Event
 from trunkline.events.ids import Ids
+from trunkline.events.times import iso_ms
 from trunkline.log.records import DeadLetter, DeliveryException
 from trunkline.log.retention import Retention
 from trunkline.log.search import SqliteSearch
 from trunkline.log.sqlite import SqliteLog
+from trunkline.storage.posts import PostStore, keep
 from trunkline.storage.pruning import PruningStore
 from trunkline.storage.streams import SqliteStreams
+from trunkline.storage.timeline import TimelineStore
 from trunkline.streams.sinks import Sink, SinkStatus
 from trunkline.streams.subscriptions import Choice, Subscription
 from trunkline.testing import ManualClock
@@ -69,6 +75,38 @@ class Rig:
                 for number in numbers
             ]
         )
+
+    async def append_with_posts(self, *numbers: int) -> None:
+        """Append Voice SDK events, each with the post that it came from."""
+        for number in numbers:
+            event = Event(
+                id="",
+                account_sid=ACCOUNT,
+                type=catalogue.SDK_EVENT_TYPE,
+                source="/source",
+                time=iso_ms(self.clock.now_ms() - 500),
+                call_sid="CA1",
+                data=b"{}",
+            )
+            self.log.submit([event], lambda _: None, post=b'{"number":%d}' % number)
+        await self.log.append([])
+
+    async def posts(self) -> list[int]:
+        """Return the numbers of the posts on the call's timeline."""
+        timelines = TimelineStore(self.database)
+        marks = await timelines.marks(ACCOUNT, ["CA1"])
+        records = await timelines.records(ACCOUNT, ["CA1"], marks)
+        kept = [recorded.post for recorded in records.events.values()]
+        kept += records.posts.values()
+        found = [json.loads(post.body)["number"] for post in kept if post]
+        return sorted(found)
+
+    async def prune_posts(self, *, days: int) -> None:
+        before_ms = self.clock.now_ms() - days * DAY * 1000
+        while await PostStore(self.database).prune(
+            pairs_before_ms=0, posts_before_ms=before_ms, deliveries_before_ms=0
+        ):
+            pass
 
     async def subscribe(self, sink_sid: str = SINK, type_: str = RINGING) -> None:
         streams = SqliteStreams(self.database)
@@ -298,6 +336,91 @@ async def test_a_size_that_events_do_not_fill_ends_the_pruning(rig: Rig) -> None
     await rig.prune(max_bytes=1)
 
     assert await rig.kept() == []
+
+
+async def test_posts_stay_when_their_events_go(rig: Rig) -> None:
+    start_ms = rig.clock.now_ms()
+    await rig.append_with_posts(1, 2)
+    timelines = TimelineStore(rig.database)
+    [first, _] = await timelines.marks(ACCOUNT, ["CA1"])
+    rig.clock.advance(8 * DAY)
+
+    await rig.prune()
+
+    assert [mark.kind for mark in await timelines.marks(ACCOUNT, ["CA1"])] == [
+        Kind.POST,
+        Kind.POST,
+    ]
+    assert await rig.posts() == [1, 2]
+    marks = await timelines.marks(ACCOUNT, ["CA1"])
+    records = await timelines.records(ACCOUNT, ["CA1"], marks)
+    assert records.posts[marks[0].post] == KeptPost(
+        account_sid=ACCOUNT,
+        call_id="CA1",
+        event_id=first.id,
+        at_ms=start_ms - 500,
+        received_ms=start_ms,
+        body=b'{"number":1}',
+    )
+
+
+async def test_a_post_stays_with_an_event_that_stays(rig: Rig) -> None:
+    await rig.subscribe(type_=catalogue.SDK_EVENT_TYPE)
+    await rig.append_with_posts(1, 2, 3)
+    await rig.log.hold([waiting(2)])
+    await rig.log.move_bookmarks({SINK: 3})
+    rig.clock.advance(8 * DAY)
+
+    await rig.prune()
+
+    assert await rig.posts() == [1, 2, 3]
+    kinds = [m.kind for m in await TimelineStore(rig.database).marks(ACCOUNT, ["CA1"])]
+    assert kinds == [Kind.EVENT, Kind.POST, Kind.POST]
+
+
+async def test_above_the_size_posts_go_with_their_events(rig: Rig) -> None:
+    await rig.append_with_posts(1, 2)
+
+    await rig.prune(max_bytes=1)
+
+    assert await rig.posts() == []
+
+
+async def test_of_posts_apart_from_events_the_old_go_and_the_new_stay(rig: Rig) -> None:
+    await rig.append_with_posts(1)
+    rig.clock.advance(7.5 * DAY)
+    now_ms = rig.clock.now_ms()
+    apart = KeptPost(ACCOUNT, "CA1", None, now_ms, now_ms, b'{"number":2}')
+    await rig.log.append([], rows=[keep(apart)])
+    rig.clock.advance(1 * DAY)
+    await rig.prune()
+    assert await rig.posts() == [1, 2]
+
+    rig.clock.advance(21.5 * DAY)
+    await rig.prune_posts(days=30)
+    assert await rig.posts() == [1, 2]
+    rig.clock.advance(1)
+    await rig.prune_posts(days=30)
+    assert await rig.posts() == [2]
+    rig.clock.advance(7.5 * DAY)
+    await rig.prune_posts(days=30)
+    assert await rig.posts() == []
+
+
+async def test_posts_may_go_long_before_their_events(rig: Rig) -> None:
+    await rig.append_with_posts(*range(1, 1503))
+    await rig.append(*range(1, 1503))
+    await rig.append_with_posts(1503)
+    rig.clock.advance(1 * DAY)
+    await rig.append_with_posts(1504)
+    rig.clock.advance(0.5 * DAY)
+
+    for _ in range(2):
+        await rig.prune_posts(days=1)
+        await rig.prune()
+
+    assert await rig.posts() == [1504]
+    assert await rig.log.count(ACCOUNT, [catalogue.SDK_EVENT_TYPE], 0, 10**6) == 1504
 
 
 async def test_dead_letters_go_when_they_are_older_than_the_retention(

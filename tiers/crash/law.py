@@ -22,7 +22,9 @@ def kept(folder: Path, outside: Outside) -> list[str]:
         names = {
             name
             for (name,) in connection.execute(
-                "SELECT json_extract(CAST(body AS TEXT), '$.name') FROM sdk_post"
+                "SELECT json_extract(CAST(body AS TEXT), '$.name') FROM ("
+                "SELECT body FROM sdk_post"
+                " UNION ALL SELECT post FROM event WHERE post <> x'')"
             )
         }
         calls = {sid for (sid,) in connection.execute("SELECT sid FROM call")}

@@ -302,7 +302,7 @@ def _event(mark: Mark, records: Records) -> TimelineItem | None:
     event = recorded.event
     data = msgspec.json.decode(event.data)
     group = data.get("group")
-    post = records.posts.get(mark.post)
+    post = recorded.post or records.posts.get(mark.post)
     return TimelineItem(
         kind="event" if _raised(group) is None else "quality_warning",
         at=event.time,
@@ -337,7 +337,7 @@ def _post_alone(post: KeptPost) -> TimelineItem:
 def _post(post: KeptPost) -> Post:
     return Post(
         received_at=iso_ms(post.received_ms),
-        clock_skew=bool(post.clock_skew),
+        clock_skew=post.is_skewed,
         body=msgspec.Raw(post.body),
     )
 

@@ -21,8 +21,8 @@ class Kind(StrEnum):
 class Mark(msgspec.Struct, frozen=True, order=True, array_like=True):
     """A point in a call's timeline, in the order of what happened.
 
-    `id` is the event's, else the number of the post or request; `post` is the number
-    of the post that an event came from, 0 where none is kept.
+    `id` is the event's, else the number of the post or request; `post` is the number of
+    the post that an event came from, 0 where it is kept with the event, or not at all.
     """
 
     at_ms: int
@@ -32,10 +32,11 @@ class Mark(msgspec.Struct, frozen=True, order=True, array_like=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """An event, and when it was accepted."""
+    """An event, when it was accepted, and the post that is kept with it."""
 
     event: Event
     accepted_ms: int
+    post: KeptPost | None = None
 
 
 class Records(msgspec.Struct, frozen=True, kw_only=True):

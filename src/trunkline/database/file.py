@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _SCHEMA = queries.load("trunkline.database", "schema.sql")
 _LATE = queries.load("trunkline.database", "late.sql")
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 
 # Readers beside the writer: one for catching up, one for whoever asks.
 _READERS = 2
@@ -187,12 +187,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
         raise StorageFailed(
             f"The database was written by a newer Trunkline (its schema is {version})."
         )
+    from_2 = [_SCHEMA["from_2"]]
+    from_1 = [_SCHEMA[step] for step in ("from_1", "late_indexes", "after_1")]
     steps = {
         0: [_SCHEMA["tables"], _SCHEMA["late_indexes"]],
-        1: [
-            *(_SCHEMA[step] for step in ("from_1", "late_indexes", "after_1")),
-            *_LATE.values(),
-        ],
+        1: [*from_1, *_LATE.values(), *from_2],
+        2: from_2,
     }
     changes = "\n".join(steps.get(version, ()))
     # Writing the version, even the same, is a write: now the log's file exists.

@@ -23,7 +23,7 @@ from trunkline.errors import StorageFailed
 
 # Changes after which the database is tidied: its write-ahead log stays a few megabytes,
 # and a reader never has to look through more rows that are in no late index yet.
-TIDY_CHANGES = 5_000
+TIDY_CHANGES = 2_500
 
 # From a sync to the next commit under load, in seconds: those who were just answered
 # come again meanwhile, and share it.

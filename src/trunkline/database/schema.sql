@@ -13,7 +13,9 @@ PRAGMA cache_size = -32768;
 
 -- tables: The schema of a new database.
 
--- The event log. A position is never used twice: `log_head` has the newest.
+-- The event log. A position is never used twice: `log_head` has the newest. An id that
+-- the log has given tells the position, and is in no index. `post` is the Voice SDK post
+-- that the event came from, redacted; empty where there is none, or none is kept.
 CREATE TABLE event (
     position    INTEGER PRIMARY KEY,
     id          TEXT NOT NULL,
@@ -23,9 +25,11 @@ CREATE TABLE event (
     time        TEXT NOT NULL,
     call_sid    TEXT NOT NULL,
     accepted_ms INTEGER NOT NULL,
-    data        BLOB NOT NULL
+    data        BLOB NOT NULL,
+    is_named    INTEGER NOT NULL DEFAULT 0,   -- by the log
+    post        BLOB NOT NULL DEFAULT x''
 );
-CREATE UNIQUE INDEX event_by_id ON event (id);
+CREATE UNIQUE INDEX event_by_id ON event (id) WHERE is_named = 0;
 CREATE INDEX event_by_account ON event (account_sid, position);
 
 -- Up to where a sink is settled. Moves forward only.
@@ -204,9 +208,9 @@ CREATE TABLE notice (
 );
 CREATE INDEX notice_by_account ON notice (account_sid, number);
 
--- Voice SDK: posts as they came, redacted; ids of deliveries that must not count twice;
--- quality samples, and their roll-up per post. `call_id` is a call's SID or temporary
--- id, empty where a sample names none.
+-- Voice SDK: posts as they came, redacted, of which there is no event, not yet, or not any
+-- more; ids of deliveries that must not count twice; quality samples, and their roll-up
+-- per post. `call_id` is a call's SID or temporary id, empty where a sample names none.
 CREATE TABLE sdk_post (
     number      INTEGER PRIMARY KEY,
     account_sid TEXT NOT NULL,
@@ -214,9 +218,12 @@ CREATE TABLE sdk_post (
     event_id    TEXT,                -- of its event; none below the lowest level
     at_ms       INTEGER NOT NULL,
     received_ms INTEGER NOT NULL,
-    clock_skew  INTEGER NOT NULL,
     body        BLOB NOT NULL
 );
+CREATE INDEX sdk_post_by_age ON sdk_post (received_ms);
+-- Up to where events have lost the posts in their rows, where those are kept for less time.
+CREATE TABLE posts_dropped (upto INTEGER NOT NULL);
+INSERT INTO posts_dropped VALUES (0);
 CREATE TABLE sdk_delivery (
     account_sid TEXT NOT NULL,
     id          BLOB NOT NULL,
@@ -330,3 +337,13 @@ DROP INDEX sdk_post_by_call;
 -- after_1: What version 1 had, as the new tables have it.
 UPDATE log_head SET position =
     (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event');
+
+-- from_2: From the schema of version 2, which had all ids in an index, and all posts apart.
+DROP INDEX event_by_id;
+ALTER TABLE event ADD COLUMN is_named INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE event ADD COLUMN post BLOB NOT NULL DEFAULT x'';
+CREATE UNIQUE INDEX event_by_id ON event (id) WHERE is_named = 0;
+ALTER TABLE sdk_post DROP COLUMN clock_skew;
+CREATE INDEX sdk_post_by_age ON sdk_post (received_ms);
+CREATE TABLE posts_dropped (upto INTEGER NOT NULL);
+INSERT INTO posts_dropped VALUES (0);

@@ -30,7 +30,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """The record of one occurrence, before anyone asked for a version of it.
 
     `time` is ISO 8601 with milliseconds; `data` is an encoded JSON object; `call_sid`
-    is the call it belongs to (a `TJS` id where no SID is known), or empty.
+    is the call it belongs to (a `TJS` id where no SID is known), or empty. An event
+    whose `id` is empty gets one from the log: see `log.naming`.
     """
 
     id: str

@@ -8,6 +8,7 @@ import structlog
 
 from trunkline.database import queries
 from trunkline.events.envelope import Event
+from trunkline.log import naming
 from trunkline.log.records import Entry
 
 
@@ -25,22 +26,26 @@ _logger = structlog.get_logger("log")
 class Appending:
     """The job that appends for all who came while the writer was busy.
 
-    `appended` hears of the entries that are new, once they are on disk. A job is
-    `joinable` while it waits, unless who began it brings more than rows.
+    `appended` hears of the entries that are new, once they are on disk. Events without
+    an id are named with `mark`. A job is `joinable` while it waits, unless who began it
+    brings more than rows.
     """
 
     def __init__(
         self,
+        mark: str,
         appended: Listener,
         accepted_ms: int,
         also: Write | None,
         then: Then | None,
     ) -> None:
+        self._mark = mark
         self._appended = appended
         self._accepted_ms = accepted_ms
         self._also = also
         self._then = then
         self._events: list[Event] = []
+        self._posts: dict[int, bytes] = {}
         self._rows: list[tuple[str, list[tuple[Any, ...]]]] = []
         # The last of these, to which more may be added.
         self._statement = ""
@@ -50,9 +55,17 @@ class Appending:
         self.joinable = also is None and then is None
         self.can_fail = also is not None
 
-    def add(self, events: Sequence[Event], rows: Sequence[Rows], done: Done) -> None:
-        """Append these as well; `done` hears of the end."""
+    def add(
+        self,
+        events: Sequence[Event],
+        rows: Sequence[Rows],
+        done: Done,
+        post: bytes | None = None,
+    ) -> None:
+        """Append these as well; `done` hears of the end. `post` is of the last event."""
         self._events += events
+        if post is not None:
+            self._posts[len(self._events) - 1] = post
         for statement, with_rows in rows:
             # Runs of the same are done together; what comes after stays after.
             if statement is self._statement:
@@ -78,30 +91,50 @@ class Appending:
             self._also(connection)
         for statement, rows in self._rows:
             connection.executemany(statement, rows)
-        first = head(connection) + 1
-        accepted_ms = self._accepted_ms
-        events = [
-            (
-                position,
-                event.id,
-                event.account_sid,
-                event.type,
-                event.source,
-                event.time,
-                event.call_sid,
-                accepted_ms,
-                # Not as bytes: sqlite3 would look for an adapter of each.
-                bytearray(event.data),
-            )
-            for position, event in enumerate(self._events, first)
-        ]
-        added = connection.executemany(_SQL["append"], events).rowcount if events else 0
+        first, count = head(connection) + 1, len(self._events)
+        rows = self._rows_of_events(connection, first)
+        added = connection.executemany(_SQL["append"], rows).rowcount if rows else 0
         if added:
-            connection.execute(_SQL["move_head"], (first + len(events) - 1,))
-        self.positions = list(range(first, first + len(events)))
-        if added != len(events):
+            connection.execute(_SQL["move_head"], (first + count - 1,))
+        self.positions = list(range(first, first + count))
+        if added != count:
             self.positions = [_position_of(connection, e) for e in self._events]
         self._first = first
+
+    def _rows_of_events(
+        self, connection: sqlite3.Connection, first: int
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows to add, and name the events that have no id yet."""
+        posts, accepted_ms, rows = self._posts, self._accepted_ms, []
+        for position, event in enumerate(self._events, first):
+            is_named = 1
+            if not event.id:
+                naming.name(event, accepted_ms, position, self._mark)
+            elif _is_come_back(connection, event, first):
+                continue
+            else:
+                is_named = 0
+            # Not as bytes: sqlite3 would look for an adapter of each.
+            data, post = (
+                bytearray(event.data),
+                bytearray(posts.get(position - first, b"")),
+            )
+            rows.append(
+                (
+                    position,
+                    event.id,
+                    event.account_sid,
+                    event.type,
+                    event.source,
+                    event.time,
+                    event.call_sid,
+                    accepted_ms,
+                    data,
+                    is_named,
+                    post,
+                )
+            )
+        return rows
 
     def finish(self, error: BaseException | None) -> None:
         """Have the events delivered, then tell those who brought them."""
@@ -133,7 +166,22 @@ def head(connection: sqlite3.Connection) -> int:
     return newest
 
 
+def _is_come_back(connection: sqlite3.Connection, event: Event, first: int) -> bool:
+    """Tell whether a log that relays to itself gets back what it has named."""
+    # Few ids from elsewhere tell a position that there is.
+    return (
+        0 < naming.position_told(event.id) < first
+        and connection.execute(_SQL["find"], _id(event)).fetchone() is not None
+    )
+
+
 def _position_of(connection: sqlite3.Connection, event: Event) -> int:
-    key = (event.id, event.account_sid, event.source)
-    row = connection.execute(_SQL["position_of"], key).fetchone()
-    return 0 if row is None else int(row[0])
+    row = connection.execute(_SQL["find"], _id(event)).fetchone()
+    if row is None:
+        return 0
+    position, *owner = row
+    return int(position) if owner == [event.account_sid, event.source] else 0
+
+
+def _id(event: Event) -> dict[str, Any]:
+    return {"id": event.id, "told": naming.position_told(event.id)}

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from trunkline.clock import Clock
 from trunkline.events.envelope import Event
+from trunkline.log import naming
 from trunkline.log.records import Again, DeadLetter, DeliveryException, Entry
 
 
@@ -29,6 +30,7 @@ class MemoryLog:
     ) -> None:
         self._clock = clock
         self._connection = connection
+        self._mark = naming.new_mark()
         self._listeners: list[Listener] = []
         self._entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
@@ -68,6 +70,9 @@ class MemoryLog:
                 self._connection.executemany(statement, with_rows)
         new = []
         for event in events:
+            if not event.id:
+                now_ms = self._clock.now_ms()
+                naming.name(event, now_ms, self.head + 1, self._mark)
             if event.id not in self._by_id:
                 self.head += 1
                 entry = Entry(self.head, self._clock.now_ms(), event)
@@ -88,8 +93,9 @@ class MemoryLog:
         *,
         rows: Sequence[Rows] = (),
         also: Write | None = None,
+        post: bytes | None = None,
     ) -> None:
-        """Add events; `done` hears at once."""
+        """Add events; `done` hears at once. No post is kept: nobody reads it here."""
         self._add(events, also, None, rows)
         done(None)
 

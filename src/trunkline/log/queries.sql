@@ -6,12 +6,15 @@ UPDATE log_head SET position = ?;
 
 -- append: Add an event, unless its id is there already.
 INSERT INTO event
-    (position, id, account_sid, type, source, time, call_sid, accepted_ms, data)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO NOTHING;
+    (position, id, account_sid, type, source, time, call_sid, accepted_ms, data,
+     is_named, post)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) WHERE is_named = 0 DO NOTHING;
 
--- position_of: The position of the event with this id, if it is this account's and source's.
-SELECT position FROM event WHERE id = ? AND account_sid = ? AND source = ?;
+-- find: Where the event with an id is, and whose it is; `told` is what the id tells.
+SELECT position, account_sid, source FROM event
+WHERE position IN (:told, (SELECT position FROM event WHERE id = :id AND is_named = 0))
+  AND id = :id;
 
 -- read: Events of one account in a range of positions, oldest first, all in one row.
 SELECT json_group_array(json_array(

@@ -55,11 +55,12 @@ class Store(Protocol):
         """Drop events after a position that were accepted earlier than `before_ms`.
 
         An event with a delivery that waits for its next attempt stays till that ends.
+        The posts that they came from, which may be kept for longer, stay.
         """
         ...
 
     async def prune_oldest(self, limit: int) -> Pruned:
-        """Drop the oldest events, whatever waits for them."""
+        """Drop the oldest events with the posts they came from, whatever waits for them."""
         ...
 
     async def drop_strays(self) -> None:

@@ -16,6 +16,7 @@ from trunkline.database import queries
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
 from trunkline.log.filters import Filter, LetterFilter
+from trunkline.log.naming import position_told
 from trunkline.log.records import DeadLetter, DeliveryException, Entry
 
 
@@ -81,7 +82,11 @@ class SqliteSearch:
         """Return an event with what became of it so far, None if there is none."""
 
         def work(connection: sqlite3.Connection) -> Standing | None:
-            parameters = {"account_sid": account_sid, "id": event_id}
+            parameters = {
+                "account_sid": account_sid,
+                "id": event_id,
+                "told": position_told(event_id),
+            }
             row = connection.execute(_SQL["event"], parameters).fetchone()
             if row is None:
                 return None

@@ -42,10 +42,12 @@ WHERE position IN (SELECT position FROM event_by_call
   AND (:any_type OR type IN (SELECT value FROM json_each(:types)))
 ORDER BY position LIMIT :limit OFFSET :offset;
 
--- event: One event of an account.
+-- event: One event of an account. `told` is the position that its id tells.
 SELECT position, accepted_ms,
        id, account_sid, type, source, time, call_sid, data
-FROM event WHERE id = :id AND account_sid = :account_sid;
+FROM event
+WHERE position IN (:told, (SELECT position FROM event WHERE id = :id AND is_named = 0))
+  AND id = :id AND account_sid = :account_sid;
 
 -- exceptions_at: What waits for its next attempt at a position, at any sink.
 SELECT e.sink_sid, e.position, e.call, e.attempt, e.due_ms, e.deadline_ms,

@@ -14,6 +14,7 @@ from trunkline.clock import Clock
 from trunkline.database import queries
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
+from trunkline.log import naming
 from trunkline.log.appending import (
     Appending,
     Done,
@@ -38,6 +39,7 @@ class SqliteLog:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._mark = naming.new_mark()
         self._listeners: list[Listener] = []
         self.head = 0
 
@@ -59,7 +61,7 @@ class SqliteLog:
         """Add events and return their positions, once they are synced.
 
         An event whose id is in the log already keeps its first position and is not
-        added again. Where the id is another event's, of another account or source, the
+        added again; one without an id gets one. Where the id is another event's, of another account or source, the
         position is 0: it was not added, and is not there. `also` and `rows` are written
         in the same transaction, or nothing is; `rows` must not fail but with the disk,
         for all who share the job would fail with them. `then` is told the positions
@@ -88,12 +90,14 @@ class SqliteLog:
         *,
         rows: Sequence[Rows] = (),
         also: Write | None = None,
+        post: bytes | None = None,
     ) -> None:
         """Do as `append`; `done` hears, on the event loop, of the sync or what failed.
 
+        `post` is the post that the last of the events came from: it is kept with it.
         Raises StorageFailed where nothing is taken any more.
         """
-        self._job(also, None).add(events, rows, done)
+        self._job(also, None).add(events, rows, done, post)
 
     def _job(self, also: Write | None, then: Then | None) -> Appending:
         """Return a job to add to: the newest that waits, if it can be shared."""
@@ -101,7 +105,8 @@ class SqliteLog:
             newest = self._database.commits.newest
             if isinstance(newest, Appending) and newest.joinable:
                 return newest
-        job = Appending(self._appended, self._clock.now_ms(), also, then)
+        now_ms = self._clock.now_ms()
+        job = Appending(self._mark, self._appended, now_ms, also, then)
         self._database.submit(job)
         return job
 

@@ -9,7 +9,7 @@ import msgspec
 from trunkline.capture.sdk.ports import (
     Delivery,
     HeldEvent,
-    KeptRow,
+    KeptPost,
     Repeated,
     Rows,
     SavedCall,
@@ -107,9 +107,9 @@ class PostStore:
         row = (call.account_sid, call.known_as, call.call_sid, sticky, call.seen_ms)
         return _SQL["save_call"], (row,)
 
-    def keep(self, post: KeptRow) -> Rows:
-        """Return the rows that keep a post."""
-        return _SQL["keep"], (post,)
+    def keep(self, post: KeptPost) -> Rows:
+        """Return the row that keeps a post apart from any event."""
+        return keep(post)
 
     def keep_samples(
         self, account_sid: str, received_ms: int, samples: Sequence[Sample]
@@ -198,10 +198,26 @@ class PostStore:
                 ).rowcount
                 for query, before_ms in limits.items()
             ]
-            connection.execute(_SQL["posts_pruned"])
+            connection.execute(_SQL["lower_late_index"])
+            dropped.append(_drop_posts_of_events(connection, posts_before_ms))
             return max(dropped) >= _PRUNED_TOGETHER
 
         return await self._database.write(write)
+
+
+def keep(*posts: KeptPost) -> Rows:
+    """Return the rows that keep posts apart from any event."""
+    return _SQL["keep"], posts
+
+
+def _drop_posts_of_events(connection: sqlite3.Connection, before_ms: int) -> int:
+    """Drop posts in the rows of events; return how many events were looked at."""
+    limits = {"before_ms": before_ms, "limit": _PRUNED_TOGETHER}
+    upto, count = connection.execute(_SQL["events_with_old_posts"], limits).fetchone()
+    if count:
+        connection.execute(_SQL["drop_posts"], {"upto": upto})
+        connection.execute(_SQL["note_dropped"], {"upto": upto})
+    return int(count)
 
 
 def _remembered(delivery: Delivery) -> dict[str, Any]:

@@ -68,10 +68,9 @@ WHERE sdk_delivery.received_ms <= :forgotten_ms;
 SELECT 1 FROM sdk_delivery
 WHERE account_sid = :account_sid AND id = :id AND received_ms > :forgotten_ms;
 
--- keep: Keep a post.
-INSERT INTO sdk_post
-    (account_sid, call_id, event_id, at_ms, received_ms, clock_skew, body)
-VALUES (?, ?, ?, ?, ?, ?, ?);
+-- keep: Keep a post apart from any event.
+INSERT INTO sdk_post (account_sid, call_id, event_id, at_ms, received_ms, body)
+VALUES (?, ?, ?, ?, ?, ?);
 
 -- keep_sample: Keep a sample, in place of one of the same time.
 INSERT OR REPLACE INTO sdk_sample (call_id, account_sid, at_ms, received_ms, body)
@@ -83,10 +82,24 @@ VALUES (?, ?, ?, ?, ?);
 
 -- prune_posts: Drop some posts that came before then.
 DELETE FROM sdk_post WHERE number IN (
-    SELECT number FROM sdk_post ORDER BY number LIMIT :limit
-) AND received_ms < :before_ms;
+    SELECT number FROM sdk_post
+    WHERE received_ms < :before_ms ORDER BY received_ms LIMIT :limit
+);
 
--- posts_pruned: Numbers begin again once there are no posts: so does their late index.
+-- events_with_old_posts: Up to where are the next events from before then; how many.
+SELECT max(position), count(*) FROM (
+    SELECT position, accepted_ms FROM event
+    WHERE position > (SELECT upto FROM posts_dropped) ORDER BY position LIMIT :limit
+) WHERE accepted_ms < :before_ms;
+
+-- drop_posts: Drop the posts in the rows of these events.
+UPDATE event SET post = x''
+WHERE position > (SELECT upto FROM posts_dropped) AND position <= :upto AND post <> x'';
+
+-- note_dropped: Note up to where that is done.
+UPDATE posts_dropped SET upto = :upto;
+
+-- lower_late_index: Numbers begin again once there are no posts: so does their late index.
 UPDATE late_index SET upto = (SELECT coalesce(max(number), 0) FROM sdk_post)
 WHERE name = 'sdk_post' AND upto > (SELECT coalesce(max(number), 0) FROM sdk_post);
 

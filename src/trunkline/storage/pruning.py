@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from trunkline.capture.sdk.arrival import post_of_event
 from trunkline.clock import Clock
 from trunkline.database import queries
 from trunkline.database.file import Database
 from trunkline.events.ids import Ids
 from trunkline.log.records import DeadLetter
 from trunkline.log.retention import Pruned
+from trunkline.storage.posts import keep
 
 
 _SQL = queries.load("trunkline.storage", "pruning.sql")
@@ -46,6 +48,7 @@ class PruningStore:
         """Drop events after a position that were accepted earlier than `before_ms`.
 
         An event with a delivery that waits for its next attempt stays till that ends.
+        The posts that they came from, which may be kept for longer, stay.
         """
 
         def work(connection: sqlite3.Connection) -> Pruned:
@@ -60,6 +63,7 @@ class PruningStore:
                 position for (position,) in connection.execute(_SQL["waiting"], span)
             ]
             letters = self._bury(connection, self._owed(connection, span))
+            _keep_posts(connection, span, kept)
             dropped = _drop_events(connection, span, kept)
             more = len(old) == limit
             return Pruned(old[-1] if more else None, dropped, letters)
@@ -67,7 +71,7 @@ class PruningStore:
         return await self._database.write(work)
 
     async def prune_oldest(self, limit: int) -> Pruned:
-        """Drop the oldest events, whatever waits for them."""
+        """Drop the oldest events with the posts they came from, whatever waits for them."""
 
         def work(connection: sqlite3.Connection) -> Pruned:
             rows = connection.execute(_SQL["piece"], (0, limit)).fetchall()
@@ -193,6 +197,15 @@ class PruningStore:
 def _lowest_sid(at_ms: int) -> str:
     """Return what no dead letter's SID is below that was made at that time or later."""
     return f"DL{max(0, at_ms):012x}"
+
+
+def _keep_posts(
+    connection: sqlite3.Connection, span: dict[str, int], kept: Sequence[int]
+) -> None:
+    """Move the posts of events that go to rows of their own."""
+    parameters = {**span, "kept": json.dumps(list(kept))}
+    found = connection.execute(_SQL["posts_of_events"], parameters)
+    connection.executemany(*keep(*(post_of_event(*row) for row in found)))
 
 
 def _drop_events(

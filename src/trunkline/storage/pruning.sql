@@ -67,6 +67,12 @@ DELETE FROM exception
 WHERE sink_sid IN (SELECT sid FROM sink)
   AND position < coalesce((SELECT min(position) FROM event), 9e18);
 
+-- posts_of_events: The posts in the rows of the events of a range, but for some.
+SELECT account_sid, call_sid, id, time, accepted_ms, post FROM event
+WHERE position > :after AND position <= :upto
+  AND position NOT IN (SELECT value FROM json_each(:kept)) AND post <> x''
+ORDER BY position;
+
 -- drop_events: Drop the events of a range, but for some.
 DELETE FROM event
 WHERE position > :after AND position <= :upto

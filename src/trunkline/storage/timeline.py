@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from trunkline.capture.calls.call_event import CallEvent
+from trunkline.capture.sdk.arrival import post_of_event
 from trunkline.capture.sdk.identity import LAST_NAMES
 from trunkline.capture.sdk.ports import KeptPost
 from trunkline.capture.sdk.samples import RollUp
@@ -24,6 +25,7 @@ from trunkline.database import queries
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
 from trunkline.events.times import parse_iso
+from trunkline.log.naming import positions_told
 
 
 _SQL = queries.load("trunkline.storage", "timeline.sql")
@@ -77,8 +79,10 @@ class TimelineStore:
         )
         return Records(
             events={
-                row[1]: Recorded(event=Event(*row[1:]), accepted_ms=row[0])
-                for row in await self._read("events", account_sid, ids=events)
+                event_id: _recorded(post, accepted_ms, Event(event_id, *event))
+                for post, accepted_ms, event_id, *event in await self._read(
+                    "events", account_sid, ids=events, told=positions_told(events)
+                )
             },
             posts={
                 number: KeptPost(*row)
@@ -137,3 +141,11 @@ class TimelineStore:
             return connection.execute(_SQL[query], parameters).fetchall()
 
         return await self._database.read(work)
+
+
+def _recorded(post: bytes, accepted_ms: int, event: Event) -> Recorded:
+    kept = None
+    if post:
+        ids = event.account_sid, event.call_sid, event.id
+        kept = post_of_event(*ids, event.time, accepted_ms, post)
+    return Recorded(event=event, accepted_ms=accepted_ms, post=kept)

@@ -32,13 +32,17 @@ SELECT number, call_event.body FROM call_event JOIN call ON call.sid = call_sid
 WHERE call_sid IN (SELECT value FROM json_each(:ids)) AND +account_sid = :account_sid
 ORDER BY number LIMIT :limit;
 
--- events: Events by their ids.
-SELECT accepted_ms, id, account_sid, type, source, time, call_sid, data
-FROM event INDEXED BY event_by_id
-WHERE id IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_sid;
+-- events: Events by their ids, with their posts; `told` are positions that ids tell.
+SELECT post, accepted_ms, id, account_sid, type, source, time, call_sid, data
+FROM event NOT INDEXED
+WHERE position IN (SELECT value FROM json_each(:told)
+                   UNION ALL
+                   SELECT position FROM event INDEXED BY event_by_id
+                   WHERE id IN (SELECT value FROM json_each(:ids)) AND is_named = 0)
+  AND id IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_sid;
 
 -- posts: Posts by their numbers.
-SELECT number, account_sid, call_id, event_id, at_ms, received_ms, clock_skew, body
+SELECT number, account_sid, call_id, event_id, at_ms, received_ms, body
 FROM sdk_post
 WHERE number IN (SELECT value FROM json_each(:numbers)) AND account_sid = :account_sid;
 

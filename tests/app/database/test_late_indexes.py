@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from trunkline.capture.sdk.ports import KeptPost
 from trunkline.database import groups
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
@@ -47,7 +48,7 @@ async def fill(database: Database, count: int) -> SqliteLog:
     log, store = SqliteLog(database, ManualClock()), PostStore(database)
     await log.open()
     for number in range(count):
-        kept = ACCOUNT, call(number % 7), None, number, number, 0, bytearray(b"{}")
+        kept = KeptPost(ACCOUNT, call(number % 7), None, number, number, b"{}")
         await log.append([event(number, number % 7)], rows=[store.keep(kept)])
     return log
 
@@ -105,7 +106,7 @@ async def test_posts_that_come_once_all_are_pruned_are_found(
 
     log = SqliteLog(database, ManualClock())
     await log.open()
-    kept = ACCOUNT, call(1), None, 1, 1, 0, bytearray(b"{}")
+    kept = KeptPost(ACCOUNT, call(1), None, 1, 1, b"{}")
     await log.append([], rows=[store.keep(kept)])
 
     assert await rows(database, "SELECT number FROM sdk_post_by_call") == [1]

@@ -171,6 +171,16 @@ class Server:
         )
         return [json.loads(row[0]) for row in rows]
 
+    async def posts(self) -> list[dict[str, Any]]:
+        """Return what is kept of posts with a call: with their events, then apart."""
+        rows = await self.database.read(
+            lambda c: c.execute(
+                "SELECT post FROM event WHERE post <> x''"
+                " UNION ALL SELECT body FROM sdk_post"
+            ).fetchall()
+        )
+        return [json.loads(row[0]) for row in rows]
+
     async def count(self, table: str) -> int:
         """Return how many rows a table has."""
         query = f"SELECT count(*) FROM {table}"

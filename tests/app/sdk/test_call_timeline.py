@@ -1,6 +1,7 @@
 """The timeline and the quality of a call, as our own API shows them."""
 
 import json
+import os
 from base64 import b64encode
 from collections.abc import MutableMapping
 from typing import Any
@@ -15,7 +16,9 @@ from trunkline.api import call_timeline, errors
 from trunkline.capture.calls.answers import Answer
 from trunkline.capture.calls.call_event import CallEvent
 from trunkline.capture.sdk.post import MAX_DEPTH
+from trunkline.events.ids import Ids
 from trunkline.storage.posts import PostStore
+from trunkline.storage.pruning import PruningStore
 from trunkline.storage.timeline import TimelineStore
 
 
@@ -190,7 +193,11 @@ async def test_events_that_came_out_under_the_temporary_id_are_the_calls_too(
 
 async def test_what_has_left_the_log_is_told_by_its_post(server: Any) -> None:
     await make_call(server)
-    await server.database.write(lambda c: c.execute("DELETE FROM event").close())
+    ids = Ids(server.clock.now_ms, os.urandom)
+    pruning = PruningStore(server.database, server.clock, ids)
+    server.clock.advance(8 * 24 * 60 * 60)
+    await pruning.prune_by_age(0, server.clock.now_ms(), 100)
+    assert await server.events() == []
     status, found = await get(server, f"Calls/{CA}/Timeline")
     assert status == 200
     kinds = [item["kind"] for item in found["timeline"]]

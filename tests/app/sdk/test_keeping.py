@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 import structlog
+from tests.app.sdk.conftest import ACCOUNT, NOW_MS
 
 from trunkline.capture.sdk.mapping import Place
+from trunkline.capture.sdk.ports import KeptPost
+from trunkline.storage.timeline import TimelineStore
 
 
 CA, TJS = "CA" + "1" * 32, "TJS86cbb486-ccff-4689-b2da-587321b75215"
@@ -34,8 +37,17 @@ async def rows(server: Any, query: str) -> list[Any]:
     return found
 
 
-async def posts(server: Any) -> list[dict[str, Any]]:
-    return [json.loads(r[0]) for r in await rows(server, "SELECT body FROM sdk_post")]
+async def posts(server: Any, *ids: str) -> list[KeptPost]:
+    """Return the posts on a call's timeline, in its order."""
+    timelines = TimelineStore(server.database)
+    marks = await timelines.marks(ACCOUNT.sid, ids)
+    records = await timelines.records(ACCOUNT.sid, ids, marks)
+    found = [
+        (mark.id in records.events and records.events[mark.id].post)
+        or records.posts.get(mark.post)
+        for mark in marks
+    ]
+    return [post for post in found if post]
 
 
 async def metadata(server: Any) -> dict[str, Any]:
@@ -46,12 +58,11 @@ async def metadata(server: Any) -> dict[str, Any]:
 
 async def test_a_post_is_kept_beside_its_event(server: Any) -> None:
     await server.post(event(codec_params="x"))
-    assert await posts(server) == [event(codec_params="x")]
-    [(event_id, kept_id, skew)] = await rows(
-        server,
-        "SELECT event.id, event_id, clock_skew FROM event, sdk_post",
-    )
-    assert (kept_id, skew) == (event_id, 0)
+    [post] = await posts(server, CA)
+    assert json.loads(post.body) == event(codec_params="x")
+    [(event_id,)] = await rows(server, "SELECT id FROM event")
+    assert post[:-1] == (ACCOUNT.sid, CA, event_id, NOW_MS, NOW_MS)
+    assert not post.is_skewed
 
 
 async def test_a_post_that_waits_is_kept_once_and_goes_with_its_event(
@@ -59,11 +70,11 @@ async def test_a_post_that_waits_is_kept_once_and_goes_with_its_event(
 ) -> None:
     await server.post(event("outgoing", call_sid=None, temp_call_sid=TJS))
     await server.post(event("outgoing-ringing", temp_call_sid=TJS))
-    found = await rows(
-        server,
-        "SELECT call_id FROM sdk_post JOIN event ON event.id = event_id ORDER BY number",
-    )
-    assert found == [(TJS,), (CA,)]
+    events = await rows(server, "SELECT id FROM event ORDER BY position")
+    first, second = await posts(server, TJS, CA)
+    assert [first.call_id, second.call_id] == [TJS, CA]
+    assert [(first.event_id,), (second.event_id,)] == events
+    assert await server.count("held_event") == 0
 
 
 @pytest.mark.parametrize(
@@ -80,7 +91,8 @@ async def test_a_clock_that_is_far_off_is_marked_and_not_corrected(
     server: Any, at: str | None, skewed: bool
 ) -> None:
     await server.post({**event(), "timestamp": at})
-    assert await rows(server, "SELECT clock_skew FROM sdk_post") == [(skewed,)]
+    [post] = await posts(server, CA)
+    assert post.is_skewed is skewed
     assert (await server.events())[0]["timestamp"] == (at or NOW)
 
 
@@ -91,7 +103,8 @@ async def test_with_raw_posts_off_only_the_mapped_event_is_kept(house: Any) -> N
         await server.post(event("outgoing-ringing", temp_call_sid=TJS))
         await server.post(event("init", call_sid=None))
         assert len(await server.events()) == 3
-        for table in ("sdk_post", "unattached_post", "held_event"):
+        assert await server.posts() == []
+        for table in ("unattached_post", "held_event"):
             assert await server.count(table) == 0
 
 
@@ -145,7 +158,7 @@ async def test_events_below_the_lowest_level_are_kept_and_not_emitted(
             await server.post(event(level=level))
         levels = [data["level"] for data in await server.events()]
         assert levels == ["WARNING", "ERROR", "UNKNOWN"]
-        assert await server.count("sdk_post") == 5
+        assert len(await server.posts()) == 5
         assert server.joiner.counts["below_level"] == 2
 
 
@@ -189,6 +202,7 @@ async def test_a_sample_that_is_repeated_replaces_the_earlier_one(server: Any) -
 async def test_what_is_kept_is_pruned_when_its_time_is_over(house: Any) -> None:
     async with house.server(sdk_retention_days=3) as server:
         await server.post(event())
+        await server.post(event("outgoing", call_sid=None, temp_call_sid=TJS))
         await server.post(event("init", call_sid=None))
         samples = [{"call_sid": CA, "timestamp_ms": n} for n in range(100)]
         for _ in range(2):
@@ -197,9 +211,12 @@ async def test_what_is_kept_is_pruned_when_its_time_is_over(house: Any) -> None:
         server.clock.advance(3 * DAY_S)
         await server.joiner.prune()
         assert [await server.count(table) for table in tables] == [1, 1, 100, 1]
+        assert len(await server.posts()) == 2
         server.clock.advance(1)
         await server.joiner.prune()
         assert [await server.count(table) for table in tables] == [0, 0, 0, 0]
+        assert await server.posts() == []
+        assert len(await server.events()) == 1
 
 
 async def test_a_metrics_post_over_its_limit_is_refused(house: Any) -> None:

@@ -5,17 +5,13 @@ import msgspec
 from trunkline.capture.sdk import mapping
 from trunkline.capture.sdk.http import too_large
 from trunkline.capture.sdk.mapping import Sender
-from trunkline.capture.sdk.ports import HeldEvent, KeptRow
+from trunkline.capture.sdk.ports import HeldEvent, KeptPost
 from trunkline.capture.sdk.post import Post, parse_event
 from trunkline.capture.sdk.sticky import Memory, Sticky
 from trunkline.events.call_event import encode
 from trunkline.events.catalogue import SDK_EVENT_TYPE
 from trunkline.events.envelope import MAX_DATA_BYTES, Event
-
-
-# What a client's clock may be behind and ahead before its post is marked (spec 2.5).
-_BEHIND_MS = 24 * 60 * 60 * 1000
-_AHEAD_MS = 10 * 60 * 1000
+from trunkline.events.times import parse_iso
 
 
 # No body grows to four times its size.
@@ -81,10 +77,32 @@ def released(held: HeldEvent, sticky: Sticky, call_sid: str) -> Event:
     return event_of(held.event_id, post, held.sender, Memory(sticky), call_sid)
 
 
-def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptRow:
-    """Return what is kept of a post, marked where its client's clock is wrong."""
-    now_ms, at_ms = arrival.now_ms, arrival.post.at_ms
-    is_skewed = not now_ms - _BEHIND_MS <= at_ms <= now_ms + _AHEAD_MS
-    account_sid = arrival.sender.account_sid
-    kept = bytearray(arrival.body)
-    return account_sid, call_id, event_id, at_ms, now_ms, 1 if is_skewed else 0, kept
+def post_of_event(  # noqa: PLR0917 (as they stand in the event's row)
+    account_sid: str,
+    call_sid: str,
+    event_id: str,
+    time: str,
+    accepted_ms: int,
+    body: bytes,
+) -> KeptPost:
+    """Return the post that is kept in the row of its event, which says the rest."""
+    return KeptPost(
+        account_sid=account_sid,
+        call_id=call_sid,
+        event_id=event_id,
+        at_ms=parse_iso(time) or 0,
+        received_ms=accepted_ms,
+        body=body,
+    )
+
+
+def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptPost:
+    """Return what is kept of a post that no event is kept with."""
+    return KeptPost(
+        account_sid=arrival.sender.account_sid,
+        call_id=call_id,
+        event_id=event_id,
+        at_ms=arrival.post.at_ms,
+        received_ms=arrival.now_ms,
+        body=arrival.body,
+    )

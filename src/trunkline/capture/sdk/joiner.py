@@ -1,8 +1,8 @@
 """Joins posts to their calls, holds those that cannot be yet: the shell of `identity`.
 
 What is held is on disk before its post is answered, and leaves the disk in the same
-transaction that appends its event. So a crash loses none; ids of events are given
-when posts arrive, so trying again doubles none either.
+transaction that appends its event. So a crash loses none; what is held has the id of
+its event from the start, so trying again doubles none either.
 """
 
 from collections import defaultdict
@@ -141,18 +141,22 @@ class Joiner:
         call.seen_ms = now_ms
         if call.memory.hear(post):
             call.is_saved = False  # told once in a call: a restart must not lose it
-        event_id = None if post.level in self._quiet else self._ids.sid("EZ", now_ms)
         decision = identity.settled(call.call_sid, ids) or self._decide(
             call, post, now_ms
         )
         if isinstance(decision, identity.Hold):
             until_ms = decision.until_ms
-            self._hold(call, call_id, arrival, event_id, until_ms, done, once)
+            self._hold(call, call_id, arrival, until_ms, done, once)
             return
-        kept = self._kept(arrival, decision, event_id)
         events: Sequence[Event] = ()
-        if event_id is not None:
-            events = (event_of(event_id, post, arrival.sender, call.memory, decision),)
+        rows: Sequence[Rows] = ()
+        with_event: bytes | None = None
+        if post.level in self._quiet:
+            rows = self._kept(arrival, decision, None)
+        else:
+            # The log gives it its id, and keeps the post in its row.
+            events = (event_of("", post, arrival.sender, call.memory, decision),)
+            with_event = arrival.body if self._keep_raw else None
         if call.is_saved and call.call_sid == decision and not call.held:
             # The hot way: nearly every post goes here.
             count = "emitted" if events else "below_level"
@@ -161,10 +165,10 @@ class Joiner:
             count = "emitted_unresolved" if events else "below_level"
         else:
             self._emit_and_save(
-                call, decision, arrival, events, done, once=once, kept=kept
+                call, decision, arrival, events, done, rows, once, with_event
             )
             return
-        self._intake.submit(events, done, rows=kept, also=once)
+        self._intake.submit(events, done, rows=rows, also=once, post=with_event)
         self.counts[count] += 1
 
     def _decide(self, call: Call, post: Post, now_ms: int) -> identity.Decision:
@@ -231,9 +235,10 @@ class Joiner:
     def _kept(
         self, arrival: Arrival, call_id: str, event_id: str | None
     ) -> Sequence[Rows]:
-        """Return the rows that keep a post, none where posts are not kept."""
-        post = kept_post(arrival, call_id, event_id) if self._keep_raw else None
-        return () if post is None else (self._store.keep(post),)
+        """Return the row that keeps a post by itself, none where posts are not kept."""
+        if not self._keep_raw:
+            return ()
+        return (self._store.keep(kept_post(arrival, call_id, event_id)),)
 
     def _keep_unattached(
         self, arrival: Arrival, done: Done, once: Write | None
@@ -245,16 +250,16 @@ class Joiner:
             rows = (self._store.keep_unattached(sid, now_ms, arrival.body),)
         self._intake.submit((), done, rows=rows, also=once)
 
-    def _emit_and_save(
+    def _emit_and_save(  # noqa: PLR0917 (in the order in which they come to be known)
         self,
         call: Call,
         call_sid: str,
         arrival: Arrival,
         events: Sequence[Event],
         done: Done,
-        *,
+        rows: Sequence[Rows],
         once: Write | None,
-        kept: Sequence[Rows],
+        post: bytes | None,
     ) -> None:
         """Emit a post's event, after those that waited for it, and save its call."""
         account_sid, ids = arrival.sender.account_sid, arrival.post.ids
@@ -296,24 +301,26 @@ class Joiner:
                     self._calls.hold(call, held)
             done(error)
 
-        self._submit([*waiting, *events], ended, rows=[save, release, *kept], also=once)
+        rows = [save, release, *rows]
+        self._submit([*waiting, *events], ended, rows=rows, also=once, post=post)
 
     def _hold(  # noqa: PLR0917 (in the order in which they come to be known)
         self,
         call: Call,
         call_id: str,
         arrival: Arrival,
-        event_id: str | None,
         until_ms: int,
         done: Done,
         once: Write | None,
     ) -> None:
         """Hold a post's event, unless it makes none, and keep the post."""
-        kept = self._kept(arrival, call_id, event_id)
-        if event_id is None:
+        if arrival.post.level in self._quiet:
+            kept = self._kept(arrival, call_id, None)
             self._intake.submit((), done, rows=kept, also=once)
             self.counts["below_level"] += 1
             return
+        event_id = self._ids.sid("EZ", arrival.now_ms)
+        kept = self._kept(arrival, call_id, event_id)
         held = held_event(arrival, event_id, call_id, until_ms)
         # In memory before it is on disk, for a post with the SID may come in between;
         # what that writes comes after.
@@ -338,10 +345,11 @@ class Joiner:
         *,
         rows: Sequence[Rows],
         also: Write | None,
+        post: bytes | None = None,
     ) -> None:
         """Submit what `ended` has to undo where it fails, at once or later."""
         try:
-            self._intake.submit(events, ended, rows=rows, also=also)
+            self._intake.submit(events, ended, rows=rows, also=also, post=post)
         except TrunklineError as error:
             ended(error)
 

@@ -35,6 +35,11 @@ class Delivery(msgspec.Struct, frozen=True):
     received_ms: int
 
 
+# What a client's clock may be behind and ahead before its post is marked (spec 2.5).
+_BEHIND_MS = 24 * 60 * 60 * 1000
+_AHEAD_MS = 10 * 60 * 1000
+
+
 class KeptPost(NamedTuple):
     """A post as it came, redacted. `event_id` is its event's; None if it has none."""
 
@@ -43,16 +48,13 @@ class KeptPost(NamedTuple):
     event_id: str | None
     at_ms: int
     received_ms: int
-    clock_skew: bool
     body: bytes
 
-
-KeptRow = tuple[str, str, str | None, int, int, int, bytearray]
-"""The same, bare: it is made for each post, and read for few.
-
-Of types that sqlite3 takes as they are, all but None: for others, `bytes` and `bool`
-among them, it looks for adapters.
-"""
+    @property
+    def is_skewed(self) -> bool:
+        """Whether the client's clock, which says `at_ms`, is wrong."""
+        now_ms = self.received_ms
+        return not now_ms - _BEHIND_MS <= self.at_ms <= now_ms + _AHEAD_MS
 
 
 class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +101,12 @@ class Intake(Protocol):
         *,
         rows: Sequence[Rows] = (),
         also: Write | None = None,
+        post: bytes | None = None,
     ) -> None:
-        """Do likewise, and write `also`; `done` hears of its end. Raises StorageFailed."""
+        """Do likewise, and write `also`; `done` hears of its end. Raises StorageFailed.
+
+        `post` is what the last of the events came from, to be kept with it.
+        """
         ...
 
 
@@ -130,8 +136,8 @@ class Store(Protocol):
         """Return the write that remembers a delivery; it raises Repeated."""
         ...
 
-    def keep(self, post: KeptRow) -> Rows:
-        """Return the rows that keep a post."""
+    def keep(self, post: KeptPost) -> Rows:
+        """Return the row that keeps a post apart from any event."""
         ...
 
     def keep_samples(

@@ -1,0 +1,44 @@
+"""Ids of the events that the log names itself, which tell their positions.
+
+Of an id that tells where its event is no index has to be kept. Such an id is a SID like
+all others (`events.ids`): its first twelve digits are the time, in milliseconds, that
+its event was accepted. Of what is random elsewhere, twelve more are the position, and
+eight were drawn when the log was opened: so no two logs give the same id, nor one that
+has lost its end and gives a position again.
+"""
+
+import secrets
+from collections.abc import Iterable
+
+from msgspec.structs import force_setattr
+
+from trunkline.events.envelope import Event
+from trunkline.events.ids import is_sid
+
+
+_PREFIX = "EZ"
+_POSITION = slice(14, 26)
+
+
+def new_mark() -> str:
+    """Return the digits that a log gives all its ids until it is closed."""
+    return secrets.token_hex(4)
+
+
+def name(event: Event, accepted_ms: int, position: int, mark: str) -> None:
+    """Give an event that has no id its own; nobody else has seen it yet."""
+    force_setattr(event, "id", f"{_PREFIX}{accepted_ms:012x}{position:012x}{mark}")
+
+
+def position_told(event_id: str) -> int:
+    """Return the position that an id tells, 0 if none.
+
+    Ids from elsewhere may look alike: whether the event there has this id shows only
+    when it is read.
+    """
+    return int(event_id[_POSITION], 16) if is_sid(event_id, _PREFIX) else 0
+
+
+def positions_told(event_ids: Iterable[str]) -> list[int]:
+    """Return the positions that some ids tell."""
+    return [position for id_ in event_ids if (position := position_told(id_))]

@@ -1,0 +1,52 @@
+"""Ids that the log gives: SIDs that sort by time and tell their positions."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trunkline.events.envelope import Event
+from trunkline.events.ids import is_sid
+from trunkline.log import naming
+
+
+times = st.integers(0, 2**48 - 1)
+positions = st.integers(1, 2**48 - 1)
+
+
+def named(at_ms: int, position: int, mark: str = "0123abcd") -> str:
+    event = Event("", "", "", "", "", "", b"")
+    naming.name(event, at_ms, position, mark)
+    return event.id
+
+
+def test_an_id_is_its_time_its_position_and_the_mark() -> None:
+    assert named(0x1A2B, 0x3C) == "EZ" + "000000001a2b" + "00000000003c" + "0123abcd"
+
+
+@given(times, positions)
+def test_an_id_is_a_sid_that_tells_the_position(at_ms: int, position: int) -> None:
+    assert is_sid(named(at_ms, position), "EZ")
+    assert naming.position_told(named(at_ms, position)) == position
+
+
+@given(times, times, positions, positions)
+def test_ids_sort_by_time_then_by_position(
+    at_ms: int, later_ms: int, position: int, higher: int
+) -> None:
+    pair = sorted([(at_ms, position), (later_ms, higher)])
+    ids = [named(*each) for each in pair]
+    assert ids == sorted(ids)
+
+
+@given(st.text() | st.from_regex(r"[A-Z]{2}[0-9a-fA-F]{32}", fullmatch=True))
+def test_of_any_text_the_position_is_one_that_a_log_can_have_or_none(
+    text: str,
+) -> None:
+    position = naming.position_told(text)
+    assert 0 <= position < 2**48
+    assert naming.positions_told([text]) == ([position] if position else [])
+
+
+def test_every_log_has_its_own_mark() -> None:
+    marks = {naming.new_mark() for _ in range(100)}
+    assert len(marks) == 100
+    assert {len(mark) for mark in marks} == {8}
