@@ -26,7 +26,6 @@ CREATE TABLE event (
     data        BLOB NOT NULL
 );
 CREATE UNIQUE INDEX event_by_id ON event (id);
-CREATE INDEX event_by_account ON event (account_sid, position);
 
 -- Up to where a sink is settled. Moves forward only.
 CREATE TABLE bookmark (
@@ -323,6 +322,16 @@ BEGIN
     WHERE call_id = old.call_id AND number = old.number;
 END;
 
+-- account_blocks: Where the events of an account are, within 64 positions.
+
+-- The blocks of positions (position >> 6) in which an account has events: all of them,
+-- and no others. An index over accounts would be written for each event.
+CREATE TABLE account_block (
+    account_sid TEXT NOT NULL,
+    block       INTEGER NOT NULL,
+    PRIMARY KEY (account_sid, block)
+) WITHOUT ROWID;
+
 -- from_1: From the schema of version 1, which had these indexes kept with each row.
 DROP INDEX event_by_call;
 DROP INDEX sdk_post_by_call;
@@ -330,3 +339,8 @@ DROP INDEX sdk_post_by_call;
 -- after_1: What version 1 had, as the new tables have it.
 UPDATE log_head SET position =
     (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event');
+
+-- after_2: Version 2 had an index over accounts; the blocks are what that says.
+INSERT INTO account_block (account_sid, block)
+SELECT DISTINCT account_sid, position >> 6 FROM event INDEXED BY event_by_account;
+DROP INDEX event_by_account;

@@ -96,11 +96,17 @@ class Appending:
             for position, event in enumerate(self._events, first)
         ]
         added = connection.executemany(_SQL["append"], events).rowcount if events else 0
-        if added:
-            connection.execute(_SQL["move_head"], (first + len(events) - 1,))
         self.positions = list(range(first, first + len(events)))
         if added != len(events):
             self.positions = [_position_of(connection, e) for e in self._events]
+        if added:
+            connection.execute(_SQL["move_head"], (first + len(events) - 1,))
+            blocks = {
+                (event.account_sid, position >> 6)
+                for position, event in zip(self.positions, self._events, strict=True)
+                if position >= first  # the others were there already, or are another's
+            }
+            connection.executemany(_SQL["note_block"], blocks)
         self._first = first
 
     def finish(self, error: BaseException | None) -> None:
