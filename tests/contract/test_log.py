@@ -1,6 +1,7 @@
 """What every implementation of the event log must do."""
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from trunkline.events.envelope import Event
 from trunkline.events.ids import is_sid
 from trunkline.log.memory import MemoryLog
 from trunkline.log.naming import position_told
-from trunkline.log.records import DeadLetter, DeliveryException, Entry
+from trunkline.log.records import Again, DeadLetter, DeliveryException, Entry
 from trunkline.log.sqlite import SqliteLog
 from trunkline.testing import ManualClock
 
@@ -238,6 +239,31 @@ async def test_reading_sees_one_account_and_the_types_asked_for(
     found = await log.read(ACCOUNT, [ANSWERED], 0, log.head, 9)
 
     assert [entry.event.id for entry in found] == [event(2).id]
+
+
+async def test_an_account_with_few_events_is_read_whole_from_anywhere_to_anywhere(
+    log: SqliteLog | MemoryLog,
+) -> None:
+    few = [1, 63, 64, 65, 264, 464, 664]
+    numbers = range(1, 700)
+    await log.append([event(n, ACCOUNT if n in few else OTHER) for n in numbers])
+    ends = [0, 1, 62, 63, 64, 65, 127, 128, 264, 500, 663, 664, 699, 2**62]
+
+    for after, upto in itertools.product(ends, ends):
+        mine = [n for n in few if after < n <= upto]
+        wanted = Again(
+            account_sid=ACCOUNT,
+            types=(RINGING,),
+            call_sid=None,
+            from_ms=0,
+            to_ms=2**62,
+            upto=upto,
+        )
+        for limit in (2, 99):
+            read = await log.read(ACCOUNT, [RINGING], after, upto, limit)
+            assert [entry.position for entry in read] == mine[:limit]
+            assert await log.read_again(wanted, after, limit) == read
+        assert await log.count(ACCOUNT, [RINGING], after, upto) == len(mine)
 
 
 async def test_listeners_hear_of_new_entries_in_order_and_of_repeats_never(

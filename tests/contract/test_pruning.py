@@ -30,6 +30,8 @@ from trunkline.testing import ManualClock
 
 
 ACCOUNT = "AC" + "1" * 32
+OTHER = "AC" + "2" * 32
+THIRD = "AC" + "3" * 32
 SINK = "DG" + "1" * 32
 RINGING = catalogue.progress_type("ringing")
 ANSWERED = catalogue.progress_type("answered")
@@ -60,12 +62,18 @@ class Rig:
         await self.retention(days=days, max_bytes=max_bytes).prune()
         self.clock = clock
 
-    async def append(self, *numbers: int, type_: str = RINGING, size: int = 2) -> None:
+    async def append(
+        self,
+        *numbers: int,
+        type_: str = RINGING,
+        size: int = 2,
+        account: str = ACCOUNT,
+    ) -> None:
         await self.log.append(
             [
                 Event(
                     id=f"VW{number:032x}",
-                    account_sid=ACCOUNT,
+                    account_sid=account,
                     type=type_,
                     source="/source",
                     time="2026-01-01T00:00:00.000Z",
@@ -143,6 +151,15 @@ class Rig:
     async def kept(self) -> list[int]:
         entries = await self.log.read(ACCOUNT, [RINGING, ANSWERED], 0, 10**9, 10**6)
         return [entry.position for entry in entries]
+
+    async def blocks(self) -> list[tuple[str, int]]:
+        return await self._rows("SELECT account_sid, block FROM account_block")
+
+    async def blocks_of_events(self) -> list[tuple[str, int]]:
+        return await self._rows("SELECT DISTINCT account_sid, position >> 6 FROM event")
+
+    async def _rows(self, query: str) -> list[tuple[str, int]]:
+        return sorted(await self.database.read(lambda c: c.execute(query).fetchall()))
 
     async def dead(self, sink_sid: str = SINK) -> list[int]:
         return [letter.position for letter in await self.log.dead_letters(sink_sid)]
@@ -269,6 +286,30 @@ async def test_an_event_stays_while_a_delivery_waits_for_its_next_attempt(
 
     assert await rig.kept() == []
     assert rig.lost == []
+
+
+@pytest.mark.parametrize("waits", [[], [3], [64, 128], [63, 127, 300]])
+async def test_an_account_is_known_in_the_blocks_where_its_events_are_kept(
+    rig: Rig, waits: list[int]
+) -> None:
+    await rig.subscribe()
+    await rig.append(*range(1, 150))
+    await rig.append(*range(150, 301), account=OTHER)
+    await rig.append(1, *range(301, 401), 400)  # some are there already
+    await rig.append(1, 150, account=THIRD)  # their ids are others'
+    await rig.append(401, account=THIRD)
+    assert await rig.blocks() == await rig.blocks_of_events()
+    await rig.log.hold([waiting(position) for position in waits])
+    await rig.log.move_bookmarks({SINK: 500})
+    rig.clock.advance(8 * DAY)
+    await rig.append(500)
+
+    await rig.prune()
+
+    assert await rig.blocks() == await rig.blocks_of_events()
+    assert len(await rig.blocks()) == 1 + len({position >> 6 for position in waits})
+    await rig.prune(max_bytes=1)
+    assert await rig.blocks() == []
 
 
 async def test_above_the_size_the_oldest_events_go_whatever_waits(rig: Rig) -> None:

@@ -149,6 +149,37 @@ async def test_pages_go_on_after_a_key_and_back_before_one(rig: Rig) -> None:
     assert await rig.search.event_before(call, key=4, distance=2) == 6
 
 
+async def test_an_account_with_few_events_is_found_whole_by_pages_down_and_up(
+    rig: Rig,
+) -> None:
+    few = [1, 63, 64, 65, 264, 464, 664]
+    for numbers in (range(1, 300), range(300, 700)):
+        accounts = {n: ACCOUNT if n in few else OTHER for n in numbers}
+        await rig.append(*(event(n, account=accounts[n]) for n in numbers))
+        rig.clock.advance(10)
+    down = few[::-1]
+
+    for after in (None, 1, 63, 64, 65, 66, 128, 464, 700, 2**62):
+        mine = [n for n in down if after is None or n < after]
+        for offset, limit in ((0, 99), (0, 3), (2, 3), (9, 3)):
+            found = await rig.positions(MINE, after, offset, limit)
+            assert found == mine[offset : offset + limit]
+    for key in (0, 1, 62, 63, 64, 65, 127, 464, 664, 2**62):
+        above = [n for n in few if n > key]
+        for distance in range(1, len(few) + 2):
+            found_up = await rig.search.event_before(MINE, key=key, distance=distance)
+            assert found_up == next(iter(above[distance - 1 :]), None)
+
+    early = Filter(account_sid=ACCOUNT, to_ms=1_000_010)
+    late = Filter(account_sid=ACCOUNT, from_ms=1_000_010)
+    assert await rig.positions(early) == [264, 65, 64, 63, 1]
+    assert await rig.positions(early, after=65) == [64, 63, 1]
+    assert await rig.positions(late) == [664, 464]
+    assert await rig.search.event_before(early, key=64, distance=2) == 264
+    assert await rig.search.event_before(early, key=264, distance=1) is None
+    assert await rig.search.event_before(late, key=1, distance=1) == 464
+
+
 async def test_an_empty_log_has_nothing_at_any_time(rig: Rig) -> None:
     wanted = Filter(account_sid=ACCOUNT, from_ms=0, to_ms=2**50)
 

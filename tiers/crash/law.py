@@ -28,8 +28,13 @@ def kept(folder: Path, outside: Outside) -> list[str]:
             )
         }
         calls = {sid for (sid,) in connection.execute("SELECT sid FROM call")}
+        unlisted = connection.execute(
+            "SELECT position FROM event WHERE (account_sid, position >> 6) NOT IN "
+            "(SELECT account_sid, block FROM account_block)"
+        ).fetchall()
     missing = [f"post {name}" for name in sorted(outside.posts - names)]
     missing += [f"call {sid}" for sid in sorted(outside.calls - calls)]
+    missing += [f"event {position} in its account's" for (position,) in unlisted]
     return [sound, *missing] if sound != "ok" else missing
 
 

@@ -96,6 +96,13 @@ BREAKS = (
         ("sdk",),
     ),
     Break(
+        "leave the first event of a commit out of its account's lists",
+        "log/appending.py",
+        "if position >= first",
+        "if position > first",
+        ("log",),
+    ),
+    Break(
         "take a late index for filled that is not",
         "database/late.sql",
         "ORDER BY call_sid, position;",

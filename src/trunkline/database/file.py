@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,15 @@ T = TypeVar("T")
 _SCHEMA = queries.load("trunkline.database", "schema.sql")
 _LATE = queries.load("trunkline.database", "late.sql")
 _SCHEMA_VERSION = 3
+_NEW_FILE = [_SCHEMA[part] for part in ("tables", "late_indexes", "account_blocks")]
+# By the version of a file: what makes one of the next version of it.
+_UPGRADES = {
+    1: [
+        *(_SCHEMA[part] for part in ("from_1", "late_indexes", "after_1")),
+        *_LATE.values(),
+    ],
+    2: [_SCHEMA[part] for part in ("account_blocks", "after_2")],
+}
 
 # Readers beside the writer: one for catching up, one for whoever asks.
 _READERS = 2
@@ -181,20 +191,19 @@ class _Work(Generic[T]):
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables of a new file, and the write-ahead log of any."""
+    """Make the tables of a new file, renew an old one, make the write-ahead log of any.
+
+    An old file goes through each version after its own, in one transaction.
+    """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > _SCHEMA_VERSION:
         raise StorageFailed(
             f"The database was written by a newer Trunkline (its schema is {version})."
         )
-    from_2 = [_SCHEMA["from_2"]]
-    from_1 = [_SCHEMA[step] for step in ("from_1", "late_indexes", "after_1")]
-    steps = {
-        0: [_SCHEMA["tables"], _SCHEMA["late_indexes"]],
-        1: [*from_1, *_LATE.values(), *from_2],
-        2: from_2,
-    }
-    changes = "\n".join(steps.get(version, ()))
+    upgrades = [
+        _UPGRADES[at] for at in range(version or _SCHEMA_VERSION, _SCHEMA_VERSION)
+    ]
+    changes = "\n".join(chain(_NEW_FILE if version == 0 else (), *upgrades))
     # Writing the version, even the same, is a write: now the log's file exists.
     connection.executescript(
         f"BEGIN IMMEDIATE; {changes} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"

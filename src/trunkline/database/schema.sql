@@ -30,7 +30,6 @@ CREATE TABLE event (
     post        BLOB NOT NULL DEFAULT x''
 );
 CREATE UNIQUE INDEX event_by_id ON event (id) WHERE is_named = 0;
-CREATE INDEX event_by_account ON event (account_sid, position);
 
 -- Up to where a sink is settled. Moves forward only.
 CREATE TABLE bookmark (
@@ -330,6 +329,16 @@ BEGIN
     WHERE call_id = old.call_id AND number = old.number;
 END;
 
+-- account_blocks: Where the events of an account are, within 64 positions.
+
+-- The blocks of positions (position >> 6) in which an account has events: all of them,
+-- and no others. An index over accounts would be written for each event.
+CREATE TABLE account_block (
+    account_sid TEXT NOT NULL,
+    block       INTEGER NOT NULL,
+    PRIMARY KEY (account_sid, block)
+) WITHOUT ROWID;
+
 -- from_1: From the schema of version 1, which had these indexes kept with each row.
 DROP INDEX event_by_call;
 DROP INDEX sdk_post_by_call;
@@ -338,7 +347,10 @@ DROP INDEX sdk_post_by_call;
 UPDATE log_head SET position =
     (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event');
 
--- from_2: From the schema of version 2, which had all ids in an index, and all posts apart.
+-- after_2: Version 2 had indexes over accounts and over all ids, and all posts apart.
+INSERT INTO account_block (account_sid, block)
+SELECT DISTINCT account_sid, position >> 6 FROM event INDEXED BY event_by_account;
+DROP INDEX event_by_account;
 DROP INDEX event_by_id;
 ALTER TABLE event ADD COLUMN is_named INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE event ADD COLUMN post BLOB NOT NULL DEFAULT x'';

@@ -94,11 +94,17 @@ class Appending:
         first, count = head(connection) + 1, len(self._events)
         rows = self._rows_of_events(connection, first)
         added = connection.executemany(_SQL["append"], rows).rowcount if rows else 0
-        if added:
-            connection.execute(_SQL["move_head"], (first + count - 1,))
         self.positions = list(range(first, first + count))
         if added != count:
             self.positions = [_position_of(connection, e) for e in self._events]
+        if added:
+            connection.execute(_SQL["move_head"], (first + count - 1,))
+            blocks = {
+                (event.account_sid, position >> 6)
+                for position, event in zip(self.positions, self._events, strict=True)
+                if position >= first  # the others were there already, or are another's
+            }
+            connection.executemany(_SQL["note_block"], blocks)
         self._first = first
 
     def _rows_of_events(
@@ -114,11 +120,7 @@ class Appending:
                 continue
             else:
                 is_named = 0
-            # Not as bytes: sqlite3 would look for an adapter of each.
-            data, post = (
-                bytearray(event.data),
-                bytearray(posts.get(position - first, b"")),
-            )
+            post = posts.get(position - first, b"")
             rows.append(
                 (
                     position,
@@ -129,9 +131,10 @@ class Appending:
                     event.time,
                     event.call_sid,
                     accepted_ms,
-                    data,
+                    # Not as bytes: sqlite3 would look for an adapter of each.
+                    bytearray(event.data),
                     is_named,
-                    post,
+                    bytearray(post),
                 )
             )
         return rows

@@ -1,3 +1,7 @@
+-- Events of an account are looked for in its blocks of 64 positions, one after the other.
+-- A plus hides the range's own bounds from SQLite's planner, which might seek by them and
+-- read each block from the range's start.
+
 -- head: The newest position ever given to an event, 0 in a new log.
 SELECT position FROM log_head;
 
@@ -16,21 +20,30 @@ SELECT position, account_sid, source FROM event
 WHERE position IN (:told, (SELECT position FROM event WHERE id = :id AND is_named = 0))
   AND id = :id;
 
+-- note_block: Note that an account has an event in a block of positions.
+INSERT INTO account_block (account_sid, block) VALUES (?, ?) ON CONFLICT DO NOTHING;
+
 -- read: Events of one account in a range of positions, oldest first, all in one row.
 SELECT json_group_array(json_array(
          position, accepted_ms, id, account_sid, type, source, time, call_sid)),
        CAST(group_concat(data, char(30)) AS BLOB)
 FROM (
-  SELECT * FROM event
-  WHERE account_sid = :account_sid AND position > :after AND position <= :upto
-    AND type IN (SELECT value FROM json_each(:types))
-  ORDER BY position
+  SELECT e.position, e.accepted_ms,
+         e.id, e.account_sid, e.type, e.source, e.time, e.call_sid, e.data
+  FROM account_block AS b CROSS JOIN event AS e
+    ON e.position BETWEEN b.block << 6 AND (b.block << 6) + 63
+  WHERE b.account_sid = :account_sid AND b.block BETWEEN :after >> 6 AND :upto >> 6
+    AND e.account_sid = :account_sid AND +e.position > :after AND +e.position <= :upto
+    AND e.type IN (SELECT value FROM json_each(:types))
+  ORDER BY b.block, e.position
   LIMIT :limit);
 
 -- count: How many events of one account and these types a range of positions has.
-SELECT count(*) FROM event
-WHERE account_sid = :account_sid AND position > :after AND position <= :upto
-  AND type IN (SELECT value FROM json_each(:types));
+SELECT count(*) FROM account_block AS b CROSS JOIN event AS e
+  ON e.position BETWEEN b.block << 6 AND (b.block << 6) + 63
+WHERE b.account_sid = :account_sid AND b.block BETWEEN :after >> 6 AND :upto >> 6
+  AND e.account_sid = :account_sid AND +e.position > :after AND +e.position <= :upto
+  AND e.type IN (SELECT value FROM json_each(:types));
 
 -- entry: One event by its position.
 SELECT position, accepted_ms,
@@ -135,12 +148,14 @@ SELECT accepted_ms FROM event WHERE position >= ? ORDER BY position LIMIT 1;
 SELECT min(position) FROM event;
 
 -- read_again: Events of one account to be replayed, oldest first.
-SELECT position, accepted_ms,
-       id, account_sid, type, source, time, call_sid, data
-FROM event
-WHERE account_sid = :account_sid AND position > :after AND position <= :upto
-  AND accepted_ms >= :from_ms AND accepted_ms < :to_ms
-  AND type IN (SELECT value FROM json_each(:types))
-  AND (:call_sid IS NULL OR call_sid = :call_sid)
-ORDER BY position
+SELECT e.position, e.accepted_ms,
+       e.id, e.account_sid, e.type, e.source, e.time, e.call_sid, e.data
+FROM account_block AS b CROSS JOIN event AS e
+  ON e.position BETWEEN b.block << 6 AND (b.block << 6) + 63
+WHERE b.account_sid = :account_sid AND b.block BETWEEN :after >> 6 AND :upto >> 6
+  AND e.account_sid = :account_sid AND +e.position > :after AND +e.position <= :upto
+  AND e.accepted_ms >= :from_ms AND e.accepted_ms < :to_ms
+  AND e.type IN (SELECT value FROM json_each(:types))
+  AND (:call_sid IS NULL OR e.call_sid = :call_sid)
+ORDER BY b.block, e.position
 LIMIT :limit;

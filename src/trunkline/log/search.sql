@@ -1,3 +1,5 @@
+-- Lists of an account go through its blocks of 64 positions: see queries.sql.
+
 -- oldest: The first event at or after a position.
 SELECT position, accepted_ms FROM event WHERE position >= ? ORDER BY position LIMIT 1;
 
@@ -5,21 +7,27 @@ SELECT position, accepted_ms FROM event WHERE position >= ? ORDER BY position LI
 SELECT position FROM event WHERE position <= ? ORDER BY position DESC LIMIT 1;
 
 -- events_down: Events of an account before a position, newest first.
-SELECT position, accepted_ms,
-       id, account_sid, type, source, time, call_sid, data
-FROM event INDEXED BY event_by_account
-WHERE account_sid = :account_sid AND position < :key
-  AND position >= :lowest AND position < :highest
-  AND (:any_type OR type IN (SELECT value FROM json_each(:types)))
-ORDER BY position DESC LIMIT :limit OFFSET :offset;
+SELECT e.position, e.accepted_ms,
+       e.id, e.account_sid, e.type, e.source, e.time, e.call_sid, e.data
+FROM account_block AS b CROSS JOIN event AS e
+  ON e.position BETWEEN b.block << 6 AND (b.block << 6) + 63
+WHERE b.account_sid = :account_sid
+  AND b.block BETWEEN :lowest >> 6 AND min(:key, :highest) >> 6
+  AND e.account_sid = :account_sid AND +e.position < :key
+  AND +e.position >= :lowest AND +e.position < :highest
+  AND (:any_type OR e.type IN (SELECT value FROM json_each(:types)))
+ORDER BY b.block DESC, e.position DESC LIMIT :limit OFFSET :offset;
 
 -- events_up: Positions of such events after a position, oldest first.
-SELECT position
-FROM event INDEXED BY event_by_account
-WHERE account_sid = :account_sid AND position > :key
-  AND position >= :lowest AND position < :highest
-  AND (:any_type OR type IN (SELECT value FROM json_each(:types)))
-ORDER BY position LIMIT :limit OFFSET :offset;
+SELECT e.position
+FROM account_block AS b CROSS JOIN event AS e
+  ON e.position BETWEEN b.block << 6 AND (b.block << 6) + 63
+WHERE b.account_sid = :account_sid
+  AND b.block BETWEEN max(:key, :lowest) >> 6 AND :highest >> 6
+  AND e.account_sid = :account_sid AND +e.position > :key
+  AND +e.position >= :lowest AND +e.position < :highest
+  AND (:any_type OR e.type IN (SELECT value FROM json_each(:types)))
+ORDER BY b.block, e.position LIMIT :limit OFFSET :offset;
 
 -- call_events_down: Events of a call before a position, newest first.
 SELECT position, accepted_ms,

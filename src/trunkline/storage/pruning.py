@@ -212,4 +212,10 @@ def _drop_events(
     connection: sqlite3.Connection, span: dict[str, int], kept: Sequence[int]
 ) -> int:
     parameters = {**span, "kept": json.dumps(list(kept))}
-    return connection.execute(_SQL["drop_events"], parameters).rowcount
+    dropped = connection.execute(_SQL["drop_events"], parameters).fetchall()
+    blocks = [
+        {"account_sid": account_sid, "block": block}
+        for account_sid, block in set(dropped)
+    ]
+    connection.executemany(_SQL["drop_block"], blocks)
+    return len(dropped)

@@ -73,10 +73,18 @@ WHERE position > :after AND position <= :upto
   AND position NOT IN (SELECT value FROM json_each(:kept)) AND post <> x''
 ORDER BY position;
 
--- drop_events: Drop the events of a range, but for some.
+-- drop_events: Drop the events of a range, but for some; whose they were, and their block.
 DELETE FROM event
 WHERE position > :after AND position <= :upto
-  AND position NOT IN (SELECT value FROM json_each(:kept));
+  AND position NOT IN (SELECT value FROM json_each(:kept))
+RETURNING account_sid, position >> 6;
+
+-- drop_block: Drop a block of an account that has no event there any more.
+DELETE FROM account_block
+WHERE account_sid = :account_sid AND block = :block
+  AND NOT EXISTS (SELECT 1 FROM event
+                  WHERE position BETWEEN :block << 6 AND (:block << 6) + 63
+                    AND account_sid = :account_sid);
 
 -- prune_letters: Drop some dead letters whose SIDs, which tell the time, are below.
 DELETE FROM dead_letter WHERE sid IN (
