@@ -38,7 +38,6 @@ class Log(Protocol):
         self,
         events: Sequence[Event],
         done: Done,
-        *,
         rows: Sequence[Rows],
         also: Write | None,
         post: bytes | None,
@@ -68,33 +67,34 @@ class Intake:
         before delivery hears of the events. Raises StorageFailed where the disk did
         not keep them; then nothing was accepted.
         """
-        _check(events)
+        for event in events:
+            _check(event)
         await self._log.append(events, also, then, rows)
 
     def submit(
         self,
         events: Sequence[Event],
         done: Done,
-        *,
         rows: Sequence[Rows] = (),
         also: Write | None = None,
         post: bytes | None = None,
     ) -> None:
         """Accept events, or just write, without a wait: `done` hears of the sync.
 
-        `post` is what the last of the events came from, to be kept with it. For the hot ways in, to which a future and a task would be dear. Where it is not
-        synced, `done` hears why. Raises as `accept`; then `done` is not called.
+        For the hot ways in, to which a future and a task would be dear. `post` is what
+        the last of the events came from, to be kept with it. Where nothing is synced,
+        `done` hears why. Raises as `accept`; then `done` is not called.
         """
-        _check(events)
-        self._log.submit(events, done, rows=rows, also=also, post=post)
+        for event in events:
+            _check(event)
+        self._log.submit(events, done, rows, also, post)
 
 
-def _check(events: Sequence[Event]) -> None:
-    for event in events:
-        if event.type not in _KNOWN:
-            raise UnknownEventType(event.type)
-        if len(event.data) > MAX_DATA_BYTES:
-            raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
+def _check(event: Event) -> None:
+    if event.type not in _KNOWN:
+        raise UnknownEventType(event.type)
+    if len(event.data) > MAX_DATA_BYTES:
+        raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
 
 
 class UnknownEventType(TrunklineError):

@@ -14,7 +14,7 @@ positions = st.integers(1, 2**48 - 1)
 
 def named(at_ms: int, position: int, mark: str = "0123abcd") -> str:
     event = Event("", "", "", "", "", "", b"")
-    naming.name(event, at_ms, position, mark)
+    assert naming.name_all([event], at_ms, position, mark) == [1]
     return event.id
 
 
@@ -44,6 +44,12 @@ def test_of_any_text_the_position_is_one_that_a_log_can_have_or_none(
     position = naming.position_told(text)
     assert 0 <= position < 2**48
     assert naming.positions_told([text]) == ([position] if position else [])
+
+
+def test_an_event_that_has_an_id_keeps_it() -> None:
+    new, old, other = (Event(id_, "", "", "", "", "", b"") for id_ in ("", "VW1", ""))
+    assert naming.name_all([new, old, other], 1, 5, "0123abcd") == [1, 0, 1]
+    assert (new.id, old.id, other.id) == (named(1, 5), "VW1", named(1, 7))
 
 
 def test_every_log_has_its_own_mark() -> None:

@@ -76,8 +76,13 @@ class Keeping:
             for delivery in deliveries:
                 self._next_of_call(delivery)
         self._telling.arrived(deliveries, answer, started_ms, ended_ms)
+        done, positions = deliveries[0].done, list[int]()
         for delivery in deliveries:
-            delivery.done(delivery.entry.position, SETTLE)
+            if delivery.done is not done:  # of another replay
+                done(positions, SETTLE)
+                done, positions = delivery.done, []
+            positions.append(delivery.entry.position)
+        done(positions, SETTLE)
 
     def put_to_wait(self, deliveries: Sequence[Delivery]) -> Coroutine[Any, Any, None]:
         """Let deliveries wait behind the exceptions of their calls.
@@ -105,7 +110,7 @@ class Keeping:
         await self._keep(lambda: self._log.hold(rows))
         self._watch()
         for delivery, row in zip(deliveries, rows, strict=True):
-            delivery.done(delivery.entry.position, RetryAt(row.due_ms))
+            delivery.done([delivery.entry.position], RetryAt(row.due_ms))
 
     async def drop(self, delivery: Delivery) -> None:
         """Give up a delivery for which the queue has no room."""
@@ -117,7 +122,7 @@ class Keeping:
         # It was never under way: whatever of its call is goes on.
         await self._write_letter(delivery, burial, None, now_ms)
         self._telling.attempted(delivery, burial, None, now_ms, now_ms)
-        delivery.done(delivery.entry.position, burial)
+        delivery.done([delivery.entry.position], burial)
 
     async def carry_out(
         self,
@@ -137,7 +142,7 @@ class Keeping:
                 await self._bury(delivery, decision, answer, started_ms)
         ended_ms = self._clock.now_ms()
         self._telling.attempted(delivery, decision, answer, started_ms, ended_ms)
-        delivery.done(delivery.entry.position, decision)
+        delivery.done([delivery.entry.position], decision)
 
     async def _settle(self, delivery: Delivery) -> None:
         position = delivery.entry.position
@@ -219,7 +224,7 @@ class Keeping:
         behind = [*self._order.ended(delivery), *self._take_back(call, position)]
         for other in behind:
             if other.exception is not None:
-                other.done(other.entry.position, RetryAt(due_ms))
+                other.done([other.entry.position], RetryAt(due_ms))
         return [other for other in behind if other.exception is None]
 
     # --- writing -----------------------------------------------------------------

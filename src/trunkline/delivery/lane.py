@@ -70,6 +70,7 @@ class Lane:
         self._queues = deque((self._fresh, self._due, self._replayed))
         self._to_wait: list[Delivery] = []
         self._settlement = Settlement()
+        self._settle: Done = self._settlement.settle
         self._room = min(means.queue_limit or QUEUE_LIMIT, QUEUE_LIMIT)
         self._telling = Telling(sink, means)
         self._keeping = Keeping(
@@ -208,16 +209,13 @@ class Lane:
         self._settlement.take([entry.position for entry in entries])
         is_test = entries[0].event.type == catalogue.TEST_EVENT_TYPE
         window_ms = TEST_WINDOW_MS if is_test else self.retry_window_ms
-        host, settle = self._schema_host, self._settlement.settle
+        events = [entry.event for entry in entries]
+        bodies = envelope.render_all(events, version, self._schema_host)
+        settle = self._settle
         self._fresh.extend(
             [
-                Delivery(
-                    entry,
-                    envelope.render(entry.event, version, host),
-                    entry.accepted_ms + window_ms,
-                    settle,
-                )
-                for entry in entries
+                Delivery(entry, body, entry.accepted_ms + window_ms, settle)
+                for entry, body in zip(entries, bodies, strict=True)
             ]
         )
 

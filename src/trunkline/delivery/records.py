@@ -10,8 +10,8 @@ from trunkline.log.records import DeadLetter, DeliveryException, Entry
 from trunkline.sinks.answer import Answer
 
 
-Done = Callable[[int, Decision], None]
-"""Hears of a position and what was decided there."""
+Done = Callable[[Sequence[int], Decision], None]
+"""Hears of positions and what was decided there."""
 
 
 # Structs, all of these: they are made on the hot way, where a dataclass takes its time.

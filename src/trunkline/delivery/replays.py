@@ -322,22 +322,21 @@ class _Run:
         self.news = asyncio.Event()
         self._counts = {"delivered": 0, "waiting": 0, "dead": 0}
 
-    def done(self, position: int, decision: Decision) -> None:
-        """Hear what became of one event."""
+    def done(self, positions: Sequence[int], decision: Decision) -> None:
+        """Hear what became of some events."""
         match decision:
             case Settle():
-                self._counts["delivered"] += 1
+                self._counts["delivered"] += len(positions)
             case Bury():
-                self._counts["dead"] += 1
+                self._counts["dead"] += len(positions)
             case _:
-                self._counts["waiting"] += 1
-        self.settlement.settle(position)
+                self._counts["waiting"] += len(positions)
+        self.settlement.settle(positions)
         self.news.set()
 
     def forget(self, positions: Sequence[int]) -> None:
         """Hear of events that nobody will attempt."""
-        for position in positions:
-            self.settlement.settle(position)
+        self.settlement.settle(positions)
 
     def counted(self, replay: Replay) -> Replay:
         """Return the replay with its progress, which is counted once."""

@@ -55,9 +55,9 @@ class Retries:
             self._waiting = True
             self._start(self._wait_for_due())
 
-    def decided(self, position: int, decision: Decision) -> None:
-        """Hear that one of those taken up was delivered, held again, or buried."""
-        self.open -= 1
+    def decided(self, positions: Sequence[int], decision: Decision) -> None:
+        """Hear that some of those taken up were delivered, held again, or buried."""
+        self.open -= len(positions)
         if not self.open:
             self._decided.set()
 

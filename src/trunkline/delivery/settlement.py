@@ -21,15 +21,17 @@ class Settlement:
         self._taken.extend(positions)
         self.owed += len(positions)
 
-    def settle(self, position: int, _decision: object = None) -> None:
+    def settle(self, positions: Sequence[int], _decision: object = None) -> None:
         """Note that nothing is owed there any more, whatever was decided."""
         taken, settled = self._taken, self._settled
-        self.owed -= 1
-        if taken[0] != position:
-            settled.add(position)
-            return
-        taken.popleft()
-        while taken and taken[0] in settled:
+        self.owed -= len(positions)
+        for position in positions:
+            # As nearly all: what was taken first is settled first.
+            if taken[0] == position:
+                taken.popleft()
+            else:
+                settled.add(position)
+        while settled and taken and taken[0] in settled:
             settled.remove(taken.popleft())
 
     def settled_up_to(self, read_to: int) -> int:

@@ -5,6 +5,7 @@ around it as often as it is sent, since the schema version in `dataschema` is wh
 each subscription asked for.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -48,23 +49,32 @@ def render(event: Event, version: int, schema_host: str = SCHEMA_HOST) -> bytes:
 
     A test event has one version only, whatever `version` says; see `events.test_event`.
     """
-    head, middle = _constant_parts(event.type, version, schema_host)
-    source, event_id = event.source, event.id
-    if event.type == TEST_EVENT_TYPE:
-        source, event_id = TEST_EVENT_SOURCE, shown_id(event)
-    return b"".join(
-        (
-            head,
-            _quote(source),
-            b',"id":',
-            _quote(event_id),
-            middle,
-            _quote(event.time),
-            b',"data":',
-            event.data,
-            b"}",
+    return render_all([event], version, schema_host)[0]
+
+
+def render_all(
+    events: Sequence[Event], version: int, schema_host: str = SCHEMA_HOST
+) -> list[bytes]:
+    """Return the CloudEvents of events that are of one type; there is at least one."""
+    event_type, quote = events[0].type, _quote
+    is_test = event_type == TEST_EVENT_TYPE
+    head, middle = _constant_parts(event_type, version, schema_host)
+    return [
+        b"".join(
+            (
+                head,
+                quote(TEST_EVENT_SOURCE if is_test else event.source),
+                b',"id":',
+                quote(shown_id(event) if is_test else event.id),
+                middle,
+                quote(event.time),
+                b',"data":',
+                event.data,
+                b"}",
+            )
         )
-    )
+        for event in events
+    ]
 
 
 def shown_id(event: Event) -> str:

@@ -111,19 +111,15 @@ class Appending:
         self, connection: sqlite3.Connection, first: int
     ) -> list[tuple[Any, ...]]:
         """Return the rows to add, and name the events that have no id yet."""
-        posts, accepted_ms, rows = self._posts, self._accepted_ms, []
-        for position, event in enumerate(self._events, first):
-            is_named = 1
-            if not event.id:
-                naming.name(event, accepted_ms, position, self._mark)
-            elif _is_come_back(connection, event, first):
+        events, posts, accepted_ms = self._events, self._posts, self._accepted_ms
+        named = naming.name_all(events, accepted_ms, first, self._mark)
+        rows = []
+        for index, (event, is_named) in enumerate(zip(events, named, strict=True)):
+            if not is_named and _is_come_back(connection, event, first):
                 continue
-            else:
-                is_named = 0
-            post = posts.get(position - first, b"")
             rows.append(
                 (
-                    position,
+                    first + index,
                     event.id,
                     event.account_sid,
                     event.type,
@@ -134,7 +130,7 @@ class Appending:
                     # Not as bytes: sqlite3 would look for an adapter of each.
                     bytearray(event.data),
                     is_named,
-                    bytearray(post),
+                    bytearray(posts.get(index, b"")),
                 )
             )
         return rows

@@ -70,12 +70,11 @@ class MemoryLog:
                 self._connection.executemany(statement, with_rows)
         new = []
         for event in events:
-            if not event.id:
-                now_ms = self._clock.now_ms()
-                naming.name(event, now_ms, self.head + 1, self._mark)
+            now_ms = self._clock.now_ms()
+            naming.name_all([event], now_ms, self.head + 1, self._mark)
             if event.id not in self._by_id:
                 self.head += 1
-                entry = Entry(self.head, self._clock.now_ms(), event)
+                entry = Entry(self.head, now_ms, event)
                 self._by_id[event.id] = entry
                 new.append(entry)
         self._entries += new
@@ -90,7 +89,6 @@ class MemoryLog:
         self,
         events: Sequence[Event],
         done: Done,
-        *,
         rows: Sequence[Rows] = (),
         also: Write | None = None,
         post: bytes | None = None,

@@ -25,9 +25,21 @@ def new_mark() -> str:
     return secrets.token_hex(4)
 
 
-def name(event: Event, accepted_ms: int, position: int, mark: str) -> None:
-    """Give an event that has no id its own; nobody else has seen it yet."""
-    force_setattr(event, "id", f"{_PREFIX}{accepted_ms:012x}{position:012x}{mark}")
+def name_all(
+    events: Iterable[Event], accepted_ms: int, first: int, mark: str
+) -> list[int]:
+    """Give those an id that have none, the first of all at position `first`.
+
+    Nobody else has seen them yet. Returns 1 for each that was named, 0 for the others.
+    """
+    named, start = [], f"{_PREFIX}{accepted_ms:012x}"
+    for position, event in enumerate(events, first):
+        if event.id:
+            named.append(0)
+        else:
+            force_setattr(event, "id", f"{start}{position:012x}{mark}")
+            named.append(1)
+    return named
 
 
 def position_told(event_id: str) -> int:

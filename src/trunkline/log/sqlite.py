@@ -87,7 +87,6 @@ class SqliteLog:
         self,
         events: Sequence[Event],
         done: Done,
-        *,
         rows: Sequence[Rows] = (),
         also: Write | None = None,
         post: bytes | None = None,

@@ -23,7 +23,7 @@ def test_the_bookmark_never_passes_an_unsettled_position(
     owed = set(positions)
     before = 0
     for position in order:
-        settlement.settle(position)
+        settlement.settle([position])
         owed.discard(position)
         bookmark = settlement.settled_up_to(positions[-1])
 
@@ -39,9 +39,9 @@ def test_what_is_owed_is_what_was_taken_and_not_settled(data: st.DataObject) -> 
     for _ in range(data.draw(st.integers(0, 30))):
         settles = data.draw(st.booleans())
         if owed and settles:
-            position = data.draw(st.sampled_from(owed))
-            owed.remove(position)
-            settlement.settle(position)
+            positions = data.draw(st.lists(st.sampled_from(owed), unique=True))
+            owed = [position for position in owed if position not in positions]
+            settlement.settle(positions)
         else:
             count = data.draw(st.integers(0, 5))
             settlement.take(range(last + 1, last + 1 + count))

@@ -168,7 +168,7 @@ class Joiner:
                 call, decision, arrival, events, done, rows, once, with_event
             )
             return
-        self._intake.submit(events, done, rows=rows, also=once, post=with_event)
+        self._intake.submit(events, done, rows, once, with_event)
         self.counts[count] += 1
 
     def _decide(self, call: Call, post: Post, now_ms: int) -> identity.Decision:

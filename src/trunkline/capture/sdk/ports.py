@@ -98,7 +98,6 @@ class Intake(Protocol):
         self,
         events: Sequence[Event],
         done: Done,
-        *,
         rows: Sequence[Rows] = (),
         also: Write | None = None,
         post: bytes | None = None,
