@@ -21,6 +21,7 @@ PYTEST = ("-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovid
 SUITES: dict[str, tuple[str, ...]] = {
     "database": (*PYTEST, "tests/app/database"),
     "log": (*PYTEST, "tests/contract/test_log.py"),
+    "pruning": (*PYTEST, "tests/contract/test_pruning.py"),
     "delivery": (*PYTEST, "tests/core/delivery", "tests/app/delivery"),
     "calls": (*PYTEST, "tests/core/calls", "tests/app/calls/test_progress.py"),
     "sdk": (*PYTEST, "tests/app/sdk"),

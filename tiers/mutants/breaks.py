@@ -84,9 +84,23 @@ BREAKS = (
     Break(
         "swallow an event whose id is another's",
         "log/appending.py",
-        "    return 0 if row is None else int(row[0])\n",
-        "    return 1 if row is None else int(row[0])\n",
+        "if owner == [event.account_sid, event.source] else 0",
+        "if owner else 0",
         ("log",),
+    ),
+    Break(
+        "take an event that the log has named for a new one when it comes back",
+        "log/appending.py",
+        "if not is_named and _is_come_back(connection, event, first):",
+        "if False:",
+        ("log",),
+    ),
+    Break(
+        "let the posts go with events that are past their time",
+        "storage/pruning.py",
+        "            _keep_posts(connection, span, kept)\n",
+        "",
+        ("pruning",),
     ),
     Break(
         "take what is not synced for a delivery that was kept",
