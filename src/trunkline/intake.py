@@ -94,7 +94,7 @@ def _check(event: Event) -> None:
     if event.type not in _KNOWN:
         raise UnknownEventType(event.type)
     if len(event.data) > MAX_DATA_BYTES:
-        raise EventTooLarge(f"{event.id}: {len(event.data)} bytes of data")
+        raise EventTooLarge(f"{event.source}: {len(event.data)} bytes of data")
 
 
 class UnknownEventType(TrunklineError):

@@ -158,6 +158,20 @@ async def test_an_event_that_was_named_and_comes_back_is_not_added_again(
     assert [e.position for e in await everything(log)] == [position, new]
 
 
+async def test_a_named_event_is_added_beside_one_that_is_there(
+    log: SqliteLog | MemoryLog,
+) -> None:
+    [there] = await log.append([event(1)])
+    heard: list[Entry] = []
+    log.on_append(heard.extend)
+
+    again, new = await log.append([event(1), replace(event(2), id="")])
+
+    assert again == there
+    assert [entry.position for entry in heard] == [new]
+    assert log.head == new
+
+
 async def test_an_id_from_elsewhere_that_tells_a_position_here_is_like_any_other(
     log: SqliteLog | MemoryLog,
 ) -> None:

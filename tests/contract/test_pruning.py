@@ -401,6 +401,7 @@ async def test_posts_stay_when_their_events_go(rig: Rig) -> None:
         event_id=first.id,
         at_ms=start_ms - 500,
         received_ms=start_ms,
+        clock_skew=False,
         body=b'{"number":1}',
     )
 
@@ -431,7 +432,9 @@ async def test_of_posts_apart_from_events_the_old_go_and_the_new_stay(rig: Rig) 
     await rig.append_with_posts(1)
     rig.clock.advance(7.5 * DAY)
     now_ms = rig.clock.now_ms()
-    apart = KeptPost(ACCOUNT, "CA1", None, now_ms, now_ms, b'{"number":2}')
+    apart = KeptPost(
+        ACCOUNT, "CA1", None, now_ms, now_ms, clock_skew=False, body=b'{"number":2}'
+    )
     await rig.log.append([], rows=[keep(apart)])
     rig.clock.advance(1 * DAY)
     await rig.prune()

@@ -303,6 +303,8 @@ def _event(mark: Mark, records: Records) -> TimelineItem | None:
     data = msgspec.json.decode(event.data)
     group = data.get("group")
     post = recorded.post or records.posts.get(mark.post)
+    if post is not None and post.event_id != event.id:
+        post = None  # the number is another's by now
     return TimelineItem(
         kind="event" if _raised(group) is None else "quality_warning",
         at=event.time,
@@ -337,7 +339,7 @@ def _post_alone(post: KeptPost) -> TimelineItem:
 def _post(post: KeptPost) -> Post:
     return Post(
         received_at=iso_ms(post.received_ms),
-        clock_skew=post.is_skewed,
+        clock_skew=bool(post.clock_skew),
         body=msgspec.Raw(post.body),
     )
 

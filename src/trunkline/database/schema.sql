@@ -217,6 +217,7 @@ CREATE TABLE sdk_post (
     event_id    TEXT,                -- of its event; none below the lowest level
     at_ms       INTEGER NOT NULL,
     received_ms INTEGER NOT NULL,
+    clock_skew  INTEGER NOT NULL,
     body        BLOB NOT NULL
 );
 CREATE INDEX sdk_post_by_age ON sdk_post (received_ms);
@@ -355,7 +356,6 @@ DROP INDEX event_by_id;
 ALTER TABLE event ADD COLUMN is_named INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE event ADD COLUMN post BLOB NOT NULL DEFAULT x'';
 CREATE UNIQUE INDEX event_by_id ON event (id) WHERE is_named = 0;
-ALTER TABLE sdk_post DROP COLUMN clock_skew;
 CREATE INDEX sdk_post_by_age ON sdk_post (received_ms);
 CREATE TABLE posts_dropped (upto INTEGER NOT NULL);
-INSERT INTO posts_dropped VALUES (0);
+INSERT INTO posts_dropped SELECT position FROM log_head;

@@ -27,19 +27,17 @@ class Appending:
     """The job that appends for all who came while the writer was busy.
 
     `appended` hears of the entries that are new, once they are on disk. Events without
-    an id are named with `mark`. A job is `joinable` while it waits, unless who began it
-    brings more than rows.
+    an id are named, so they are never there already. A job is `joinable` while it waits,
+    unless who began it brings more than rows.
     """
 
     def __init__(
         self,
-        mark: str,
         appended: Listener,
         accepted_ms: int,
         also: Write | None,
         then: Then | None,
     ) -> None:
-        self._mark = mark
         self._appended = appended
         self._accepted_ms = accepted_ms
         self._also = also
@@ -91,30 +89,33 @@ class Appending:
             self._also(connection)
         for statement, rows in self._rows:
             connection.executemany(statement, rows)
-        first, count = head(connection) + 1, len(self._events)
-        rows = self._rows_of_events(connection, first)
+        events, first = self._events, head(connection) + 1
+        count = len(events)
+        named = naming.name_all(events, self._accepted_ms, first)
+        rows = self._rows_of_events(connection, first, named)
         added = connection.executemany(_SQL["append"], rows).rowcount if rows else 0
         self.positions = list(range(first, first + count))
         if added != count:
-            self.positions = [_position_of(connection, e) for e in self._events]
+            for index, event in enumerate(events):
+                if not named[index]:
+                    self.positions[index] = _position_of(connection, event)
         if added:
             connection.execute(_SQL["move_head"], (first + count - 1,))
             blocks = {
                 (event.account_sid, position >> 6)
-                for position, event in zip(self.positions, self._events, strict=True)
+                for position, event in zip(self.positions, events, strict=True)
                 if position >= first  # the others were there already, or are another's
             }
             connection.executemany(_SQL["note_block"], blocks)
         self._first = first
 
     def _rows_of_events(
-        self, connection: sqlite3.Connection, first: int
+        self, connection: sqlite3.Connection, first: int, named: Sequence[int]
     ) -> list[tuple[Any, ...]]:
-        """Return the rows to add, and name the events that have no id yet."""
-        events, posts, accepted_ms = self._events, self._posts, self._accepted_ms
-        named = naming.name_all(events, accepted_ms, first, self._mark)
-        rows = []
-        for index, (event, is_named) in enumerate(zip(events, named, strict=True)):
+        """Return the rows to add."""
+        posts, accepted_ms, rows = self._posts, self._accepted_ms, []
+        for index, event in enumerate(self._events):
+            is_named = named[index]
             if not is_named and _is_come_back(connection, event, first):
                 continue
             rows.append(

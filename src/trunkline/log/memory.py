@@ -30,7 +30,6 @@ class MemoryLog:
     ) -> None:
         self._clock = clock
         self._connection = connection
-        self._mark = naming.new_mark()
         self._listeners: list[Listener] = []
         self._entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
@@ -71,7 +70,7 @@ class MemoryLog:
         new = []
         for event in events:
             now_ms = self._clock.now_ms()
-            naming.name_all([event], now_ms, self.head + 1, self._mark)
+            naming.name_all([event], now_ms, self.head + 1)
             if event.id not in self._by_id:
                 self.head += 1
                 entry = Entry(self.head, now_ms, event)

@@ -3,8 +3,8 @@
 Of an id that tells where its event is no index has to be kept. Such an id is a SID like
 all others (`events.ids`): its first twelve digits are the time, in milliseconds, that
 its event was accepted. Of what is random elsewhere, twelve more are the position, and
-eight were drawn when the log was opened: so no two logs give the same id, nor one that
-has lost its end and gives a position again.
+eight are drawn for each commit: so no two logs give the same id, nor one that gives a
+position again because a commit was undone; and nobody can foretell one.
 """
 
 import secrets
@@ -20,19 +20,12 @@ _PREFIX = "EZ"
 _POSITION = slice(14, 26)
 
 
-def new_mark() -> str:
-    """Return the digits that a log gives all its ids until it is closed."""
-    return secrets.token_hex(4)
-
-
-def name_all(
-    events: Iterable[Event], accepted_ms: int, first: int, mark: str
-) -> list[int]:
+def name_all(events: Iterable[Event], accepted_ms: int, first: int) -> list[int]:
     """Give those an id that have none, the first of all at position `first`.
 
     Nobody else has seen them yet. Returns 1 for each that was named, 0 for the others.
     """
-    named, start = [], f"{_PREFIX}{accepted_ms:012x}"
+    named, start, mark = [], f"{_PREFIX}{accepted_ms:012x}", secrets.token_hex(4)
     for position, event in enumerate(events, first):
         if event.id:
             named.append(0)

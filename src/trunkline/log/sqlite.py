@@ -14,7 +14,6 @@ from trunkline.clock import Clock
 from trunkline.database import queries
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
-from trunkline.log import naming
 from trunkline.log.appending import (
     Appending,
     Done,
@@ -39,7 +38,6 @@ class SqliteLog:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._mark = naming.new_mark()
         self._listeners: list[Listener] = []
         self.head = 0
 
@@ -61,11 +59,12 @@ class SqliteLog:
         """Add events and return their positions, once they are synced.
 
         An event whose id is in the log already keeps its first position and is not
-        added again; one without an id gets one. Where the id is another event's, of another account or source, the
-        position is 0: it was not added, and is not there. `also` and `rows` are written
-        in the same transaction, or nothing is; `rows` must not fail but with the disk,
-        for all who share the job would fail with them. `then` is told the positions
-        before any listener hears of the events.
+        added again. Where the id is another event's, of another account or source, the
+        position is 0: it was not added, and is not there. An event without an id gets
+        one, and must not be given twice. `also` and `rows` are written in the same
+        transaction, or nothing is; `rows` must not fail but with the disk, for all who
+        share the job would fail with them. `then` is told the positions before any
+        listener hears of the events.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[int]] = loop.create_future()
@@ -105,7 +104,7 @@ class SqliteLog:
             if isinstance(newest, Appending) and newest.joinable:
                 return newest
         now_ms = self._clock.now_ms()
-        job = Appending(self._mark, self._appended, now_ms, also, then)
+        job = Appending(self._appended, now_ms, also, then)
         self._database.submit(job)
         return job
 

@@ -23,8 +23,10 @@ from trunkline.database.file import Database
 
 _SQL = queries.load("trunkline.storage", "posts.sql")
 
-# Rows pruned at a time, so that pruning holds up nobody's commit for long.
+# Rows pruned at a time, so that pruning holds up nobody's commit for long. Those of
+# events are written anew.
 _PRUNED_TOGETHER = 1000
+_EMPTIED_TOGETHER = 100
 
 # A delivery counts as repeated for that long (spec voice-sdk 2.2).
 _REPEATED_WITHIN_MS = 24 * 60 * 60 * 1000
@@ -199,20 +201,23 @@ class PostStore:
                 for query, before_ms in limits.items()
             ]
             connection.execute(_SQL["lower_late_index"])
-            dropped.append(_drop_posts_of_events(connection, posts_before_ms))
-            return max(dropped) >= _PRUNED_TOGETHER
+            emptied = _drop_posts_of_events(connection, posts_before_ms)
+            return max(dropped) >= _PRUNED_TOGETHER or emptied >= _EMPTIED_TOGETHER
 
         return await self._database.write(write)
 
 
 def keep(*posts: KeptPost) -> Rows:
     """Return the rows that keep posts apart from any event."""
-    return _SQL["keep"], posts
+    # Of types that sqlite3 takes as they are: for others it looks for adapters.
+    return _SQL["keep"], [
+        (*post[:-2], int(post.clock_skew), bytearray(post.body)) for post in posts
+    ]
 
 
 def _drop_posts_of_events(connection: sqlite3.Connection, before_ms: int) -> int:
     """Drop posts in the rows of events; return how many events were looked at."""
-    limits = {"before_ms": before_ms, "limit": _PRUNED_TOGETHER}
+    limits = {"before_ms": before_ms, "limit": _EMPTIED_TOGETHER}
     upto, count = connection.execute(_SQL["events_with_old_posts"], limits).fetchone()
     if count:
         connection.execute(_SQL["drop_posts"], {"upto": upto})

@@ -69,8 +69,9 @@ SELECT 1 FROM sdk_delivery
 WHERE account_sid = :account_sid AND id = :id AND received_ms > :forgotten_ms;
 
 -- keep: Keep a post apart from any event.
-INSERT INTO sdk_post (account_sid, call_id, event_id, at_ms, received_ms, body)
-VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO sdk_post
+    (account_sid, call_id, event_id, at_ms, received_ms, clock_skew, body)
+VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- keep_sample: Keep a sample, in place of one of the same time.
 INSERT OR REPLACE INTO sdk_sample (call_id, account_sid, at_ms, received_ms, body)

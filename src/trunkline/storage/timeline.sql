@@ -42,7 +42,7 @@ WHERE position IN (SELECT value FROM json_each(:told)
   AND id IN (SELECT value FROM json_each(:ids)) AND account_sid = :account_sid;
 
 -- posts: Posts by their numbers.
-SELECT number, account_sid, call_id, event_id, at_ms, received_ms, body
+SELECT number, account_sid, call_id, event_id, at_ms, received_ms, clock_skew, body
 FROM sdk_post
 WHERE number IN (SELECT value FROM json_each(:numbers)) AND account_sid = :account_sid;
 

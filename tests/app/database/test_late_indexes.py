@@ -48,7 +48,7 @@ async def fill(database: Database, count: int) -> SqliteLog:
     log, store = SqliteLog(database, ManualClock()), PostStore(database)
     await log.open()
     for number in range(count):
-        kept = KeptPost(ACCOUNT, call(number % 7), None, number, number, b"{}")
+        kept = KeptPost(ACCOUNT, call(number % 7), None, number, number, False, b"{}")
         await log.append([event(number, number % 7)], rows=[store.keep(kept)])
     return log
 
@@ -106,7 +106,7 @@ async def test_posts_that_come_once_all_are_pruned_are_found(
 
     log = SqliteLog(database, ManualClock())
     await log.open()
-    kept = KeptPost(ACCOUNT, call(1), None, 1, 1, b"{}")
+    kept = KeptPost(ACCOUNT, call(1), None, 1, 1, False, b"{}")
     await log.append([], rows=[store.keep(kept)])
 
     assert await rows(database, "SELECT number FROM sdk_post_by_call") == [1]

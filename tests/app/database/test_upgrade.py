@@ -146,14 +146,18 @@ async def test_a_file_of_version_2_knows_its_ids_and_its_posts(tmp_path: Path) -
     timelines = TimelineStore(database)
     marks = await timelines.marks(ACCOUNT, [CALL])
     records = await timelines.records(ACCOUNT, [CALL], marks)
+    upto = await database.read(
+        lambda c: c.execute("SELECT upto FROM posts_dropped").fetchall()
+    )
     await database.close()
 
     assert (again, new) == (7, 9)
     assert standing is not None
     assert standing.entry.position == 7
     [post] = records.posts.values()
-    assert post == (ACCOUNT, CALL, event(1).id, 5, 4, b"{}")
+    assert post == (ACCOUNT, CALL, event(1).id, 5, 4, 0, b"{}")
     assert [mark.post > 0 for mark in marks] == [True, False]
+    assert upto == [(7,)]  # no row of an old file has a post
 
 
 @pytest.mark.parametrize("version", [1, 2])

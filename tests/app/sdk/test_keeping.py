@@ -61,8 +61,7 @@ async def test_a_post_is_kept_beside_its_event(server: Any) -> None:
     [post] = await posts(server, CA)
     assert json.loads(post.body) == event(codec_params="x")
     [(event_id,)] = await rows(server, "SELECT id FROM event")
-    assert post[:-1] == (ACCOUNT.sid, CA, event_id, NOW_MS, NOW_MS)
-    assert not post.is_skewed
+    assert post[:-1] == (ACCOUNT.sid, CA, event_id, NOW_MS, NOW_MS, False)
 
 
 async def test_a_post_that_waits_is_kept_once_and_goes_with_its_event(
@@ -92,7 +91,7 @@ async def test_a_clock_that_is_far_off_is_marked_and_not_corrected(
 ) -> None:
     await server.post({**event(), "timestamp": at})
     [post] = await posts(server, CA)
-    assert post.is_skewed is skewed
+    assert post.clock_skew is skewed
     assert (await server.events())[0]["timestamp"] == (at or NOW)
 
 

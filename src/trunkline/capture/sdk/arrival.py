@@ -14,6 +14,11 @@ from trunkline.events.envelope import MAX_DATA_BYTES, Event
 from trunkline.events.times import parse_iso
 
 
+# What a client's clock may be behind and ahead before its post is marked (spec 2.5).
+_BEHIND_MS = 24 * 60 * 60 * 1000
+_AHEAD_MS = 10 * 60 * 1000
+
+
 # No body grows to four times its size.
 SURELY_SMALL = MAX_DATA_BYTES // 5
 # What other posts of its call may add to an event: a few short texts.
@@ -86,23 +91,31 @@ def post_of_event(  # noqa: PLR0917 (as they stand in the event's row)
     body: bytes,
 ) -> KeptPost:
     """Return the post that is kept in the row of its event, which says the rest."""
+    at_ms = parse_iso(time) or 0
     return KeptPost(
         account_sid=account_sid,
         call_id=call_sid,
         event_id=event_id,
-        at_ms=parse_iso(time) or 0,
+        at_ms=at_ms,
         received_ms=accepted_ms,
+        clock_skew=_is_skewed(at_ms, accepted_ms),
         body=body,
     )
 
 
 def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptPost:
     """Return what is kept of a post that no event is kept with."""
+    at_ms, now_ms = arrival.post.at_ms, arrival.now_ms
     return KeptPost(
         account_sid=arrival.sender.account_sid,
         call_id=call_id,
         event_id=event_id,
-        at_ms=arrival.post.at_ms,
-        received_ms=arrival.now_ms,
+        at_ms=at_ms,
+        received_ms=now_ms,
+        clock_skew=_is_skewed(at_ms, now_ms),
         body=arrival.body,
     )
+
+
+def _is_skewed(at_ms: int, now_ms: int) -> bool:
+    return not now_ms - _BEHIND_MS <= at_ms <= now_ms + _AHEAD_MS

@@ -35,11 +35,6 @@ class Delivery(msgspec.Struct, frozen=True):
     received_ms: int
 
 
-# What a client's clock may be behind and ahead before its post is marked (spec 2.5).
-_BEHIND_MS = 24 * 60 * 60 * 1000
-_AHEAD_MS = 10 * 60 * 1000
-
-
 class KeptPost(NamedTuple):
     """A post as it came, redacted. `event_id` is its event's; None if it has none."""
 
@@ -48,13 +43,8 @@ class KeptPost(NamedTuple):
     event_id: str | None
     at_ms: int
     received_ms: int
+    clock_skew: bool
     body: bytes
-
-    @property
-    def is_skewed(self) -> bool:
-        """Whether the client's clock, which says `at_ms`, is wrong."""
-        now_ms = self.received_ms
-        return not now_ms - _BEHIND_MS <= self.at_ms <= now_ms + _AHEAD_MS
 
 
 class SavedCall(msgspec.Struct, frozen=True, kw_only=True):
