@@ -1,8 +1,9 @@
 """Fills the log of a server that is stopped: `python -m bench.fill DATABASE COUNT TYPE FILE`.
 
 With the server's own code for the log, and with copies of an event of that type that
-the server has captured: their size is real. Each has an id, a number and, every so often, a call
-of its own. Writes a `Filled` as JSON to the file.
+the server has captured: their size is real. The log gives each its id;
+each has a number and, every so often, a call of its own. Writes a `Filled` as JSON to the
+file.
 """
 
 import asyncio

@@ -251,8 +251,8 @@ class Settings:
     retention_bytes: int = _setting(
         _number(0, 2**50),
         0,
-        "Size of the database above which the oldest events go, and the posts they "
-        "came from; 0: no limit.",
+        "Size of the database above which the oldest events go, and the posts in "
+        "their rows; 0: no limit.",
     )
     call_retention_days: int = _setting(
         _number(1, 3650), 30, "Days for which calls are kept after their end."

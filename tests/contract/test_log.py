@@ -549,3 +549,11 @@ async def test_rows_are_written_in_the_order_in_which_they_came(
             lambda c: c.execute("SELECT name FROM salt").fetchall()
         )
     assert kept == [("b",)]
+
+
+async def test_an_id_that_the_log_gave_is_in_no_index(tmp_path: Path) -> None:
+    async with sqlite_log(tmp_path) as log:
+        await log.append([event(1), replace(event(2), id="")])
+        indexed = "SELECT id FROM event INDEXED BY event_by_id WHERE is_named = 0"
+        rows = await log._database.read(lambda c: c.execute(indexed).fetchall())
+        assert rows == [(event(1).id,)]

@@ -296,8 +296,7 @@ async def test_an_account_is_known_in_the_blocks_where_its_events_are_kept(
     await rig.append(*range(1, 150))
     await rig.append(*range(150, 301), account=OTHER)
     await rig.append(1, *range(301, 401), 400)  # some are there already
-    await rig.append(1, 150, account=THIRD)  # their ids are others'
-    await rig.append(401, account=THIRD)
+    await rig.append(1, 150, 401, account=THIRD)  # the ids of two are others'
     assert await rig.blocks() == await rig.blocks_of_events()
     await rig.log.hold([waiting(position) for position in waits])
     await rig.log.move_bookmarks({SINK: 500})
@@ -514,3 +513,29 @@ async def test_calls_go_thirty_days_after_their_end(rig: Rig) -> None:
         )
     )
     assert left == ([("CA2",), ("CA3",)], [("CA2",)])
+
+
+async def test_an_old_post_goes_whatever_its_number(rig: Rig) -> None:
+    now_ms = rig.clock.now_ms()
+    old_ms = now_ms - 2 * DAY * 1000
+    new = KeptPost(ACCOUNT, "CA1", None, now_ms, now_ms, False, b'{"number":1}')
+    old = KeptPost(ACCOUNT, "CA1", None, old_ms, old_ms, False, b'{"number":2}')
+    await rig.log.append([], rows=[keep(*[new] * 1001), keep(old)])
+
+    await rig.prune_posts(days=1)
+
+    assert await rig.posts() == [1] * 1001
+
+
+async def test_posts_of_events_go_a_bounded_number_at_a_time(rig: Rig) -> None:
+    await rig.append_with_posts(*range(1, 1502))
+    rig.clock.advance(2 * DAY)
+
+    more = await PostStore(rig.database).prune(
+        pairs_before_ms=0,
+        posts_before_ms=rig.clock.now_ms() - DAY * 1000,
+        deliveries_before_ms=0,
+    )
+
+    assert more
+    assert 0 < len(await rig.posts()) < 1501

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -293,3 +294,19 @@ async def test_dead_letters_have_pages_and_are_their_accounts_own(rig: Rig) -> N
     assert before == f"DL{4:032x}"
     assert await rig.search.letter(ACCOUNT, f"DL{1:032x}") == letter(1)
     assert await rig.search.letter(OTHER, f"DL{1:032x}") is None
+
+
+async def test_an_event_is_found_by_the_id_that_the_log_gave_and_by_no_other(
+    rig: Rig,
+) -> None:
+    await rig.append(msgspec.structs.replace(event(1), id=""))
+    [entry] = await rig.search.events(MINE, after=None, offset=0, limit=9)
+    given = entry.event.id
+
+    standing = await rig.search.standing(ACCOUNT, given)
+
+    assert standing is not None
+    assert standing.entry == entry
+    assert await rig.search.standing(OTHER, given) is None
+    assert await rig.search.standing(ACCOUNT, f"{given[:26]}{'x' * 8}") is None
+    assert await rig.search.standing(ACCOUNT, f"{given[:26]}{'0' * 8}") is None

@@ -96,6 +96,20 @@ BREAKS = (
         ("log",),
     ),
     Break(
+        "take another event, where an id says that it is, for its own",
+        "log/queries.sql",
+        "AND is_named = 0))\n  AND id = :id;\n",
+        "AND is_named = 0));\n",
+        ("log",),
+    ),
+    Break(
+        "lose the post of an event",
+        "log/appending.py",
+        'bytearray(posts.get(index, b""))',
+        "bytearray()",
+        ("sdk",),
+    ),
+    Break(
         "let the posts go with events that are past their time",
         "storage/pruning.py",
         "            _keep_posts(connection, span, kept)\n",

@@ -15,7 +15,8 @@ PRAGMA cache_size = -32768;
 
 -- The event log. A position is never used twice: `log_head` has the newest. An id that
 -- the log has given tells the position, and is in no index. `post` is the Voice SDK post
--- that the event came from, redacted; empty where there is none, or none is kept.
+-- that the event came from, redacted; empty where there is none, it is kept apart, or not
+-- any more.
 CREATE TABLE event (
     position    INTEGER PRIMARY KEY,
     id          TEXT NOT NULL,
@@ -207,9 +208,10 @@ CREATE TABLE notice (
 );
 CREATE INDEX notice_by_account ON notice (account_sid, number);
 
--- Voice SDK: posts as they came, redacted, of which there is no event, not yet, or not any
--- more; ids of deliveries that must not count twice; quality samples, and their roll-up
--- per post. `call_id` is a call's SID or temporary id, empty where a sample names none.
+-- Voice SDK: posts as they came, redacted, that are not in the row of their event: there
+-- is none, it had to wait for its call, or is gone; ids of deliveries that must not count
+-- twice; quality samples, and their roll-up per post. `call_id` is a call's SID or temporary
+-- id, empty where a sample names none.
 CREATE TABLE sdk_post (
     number      INTEGER PRIMARY KEY,
     account_sid TEXT NOT NULL,

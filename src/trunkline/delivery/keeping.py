@@ -78,7 +78,7 @@ class Keeping:
         self._telling.arrived(deliveries, answer, started_ms, ended_ms)
         done, positions = deliveries[0].done, list[int]()
         for delivery in deliveries:
-            if delivery.done is not done:  # of another replay
+            if delivery.done is not done:  # of another page, or replay
                 done(positions, SETTLE)
                 done, positions = delivery.done, []
             positions.append(delivery.entry.position)

@@ -291,9 +291,10 @@ class Replays:
             upto=replay.upto,
         )
         page = await self._log.read_again(wanted, run.read_to, _PAGE)
+        done = run.done  # the same for all, so that they are settled together
         for entry in page:
             run.settlement.take([entry.position])
-            lane.replay(entry, run.done)
+            lane.replay(entry, done)
         run.read_to = page[-1].position if len(page) == _PAGE else replay.upto
 
     async def _end(self, sid: str, status: Status, reason: str | None = None) -> None:

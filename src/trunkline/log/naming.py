@@ -7,7 +7,7 @@ eight are drawn for each commit: so no two logs give the same id, nor one that g
 position again because a commit was undone; and nobody can foretell one.
 """
 
-import secrets
+import os
 from collections.abc import Iterable
 
 from msgspec.structs import force_setattr
@@ -25,7 +25,7 @@ def name_all(events: Iterable[Event], accepted_ms: int, first: int) -> list[int]
 
     Nobody else has seen them yet. Returns 1 for each that was named, 0 for the others.
     """
-    named, start, mark = [], f"{_PREFIX}{accepted_ms:012x}", secrets.token_hex(4)
+    named, start, mark = [], f"{_PREFIX}{accepted_ms:012x}", os.urandom(4).hex()
     for position, event in enumerate(events, first):
         if event.id:
             named.append(0)

@@ -60,7 +60,7 @@ class Store(Protocol):
         ...
 
     async def prune_oldest(self, limit: int) -> Pruned:
-        """Drop the oldest events with the posts they came from, whatever waits for them."""
+        """Drop the oldest events, with the posts in their rows, whatever waits for them."""
         ...
 
     async def drop_strays(self) -> None:

@@ -87,7 +87,7 @@ DELETE FROM sdk_post WHERE number IN (
     WHERE received_ms < :before_ms ORDER BY received_ms LIMIT :limit
 );
 
--- events_with_old_posts: Up to where are the next events from before then; how many.
+-- events_with_old_posts: Up to where are the next events accepted before then; how many.
 SELECT max(position), count(*) FROM (
     SELECT position, accepted_ms FROM event
     WHERE position > (SELECT upto FROM posts_dropped) ORDER BY position LIMIT :limit
@@ -100,7 +100,7 @@ WHERE position > (SELECT upto FROM posts_dropped) AND position <= :upto AND post
 -- note_dropped: Note up to where that is done.
 UPDATE posts_dropped SET upto = :upto;
 
--- lower_late_index: Numbers begin again once there are no posts: so does their late index.
+-- lower_late_index: Numbers above the highest left are given again: so does their index.
 UPDATE late_index SET upto = (SELECT coalesce(max(number), 0) FROM sdk_post)
 WHERE name = 'sdk_post' AND upto > (SELECT coalesce(max(number), 0) FROM sdk_post);
 

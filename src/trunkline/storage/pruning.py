@@ -71,7 +71,7 @@ class PruningStore:
         return await self._database.write(work)
 
     async def prune_oldest(self, limit: int) -> Pruned:
-        """Drop the oldest events with the posts they came from, whatever waits for them."""
+        """Drop the oldest events, with the posts in their rows, whatever waits for them."""
 
         def work(connection: sqlite3.Connection) -> Pruned:
             rows = connection.execute(_SQL["piece"], (0, limit)).fetchall()

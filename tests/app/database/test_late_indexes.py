@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trunkline.capture.sdk.ports import KeptPost
-from trunkline.database import groups
+from trunkline.database import groups, queries
 from trunkline.database.file import Database
 from trunkline.events.envelope import Event
 from trunkline.events.ids import Ids
@@ -133,3 +133,20 @@ async def test_an_index_that_cannot_be_filled_holds_nobody_up(
     )
     log = await fill(database, 50)
     assert log.head == 50
+
+
+async def test_posts_that_come_once_the_highest_numbers_are_pruned_are_found(
+    database: Database,
+) -> None:
+    """A post that outlives its event is old, and has a high number."""
+    log, store = SqliteLog(database, ManualClock()), PostStore(database)
+    await log.open()
+    new, old = (KeptPost(ACCOUNT, call(1), None, at, at, False, b"{}") for at in (9, 1))
+    await log.append([], rows=[store.keep(new), store.keep(old)])
+    late = queries.load("trunkline.database", "late.sql").values()
+    await database.write(lambda c: [c.execute(step) for step in late])
+    await store.prune(pairs_before_ms=0, posts_before_ms=5, deliveries_before_ms=0)
+
+    await log.append([], rows=[store.keep(new)])
+
+    assert await rows(database, "SELECT number FROM sdk_post_by_call") == [1, 2]

@@ -39,7 +39,10 @@ def row(position: int, kept: Event) -> tuple[object, ...]:
 def schema_of(path: Path) -> set[tuple[object, ...]]:
     """Return a file's tables, indexes, views and triggers, and all their columns."""
     connection = sqlite3.connect(path)
-    named = connection.execute("SELECT type, name FROM sqlite_schema").fetchall()
+    named = connection.execute(
+        # A table that was altered is written otherwise: its columns are told below.
+        "SELECT type, name, iif(type = 'table', '', sql) FROM sqlite_schema"
+    ).fetchall()
     columns = connection.execute(
         "SELECT s.name, c.name, c.type, c.'notnull', c.dflt_value, c.pk"
         " FROM sqlite_schema AS s JOIN pragma_table_info(s.name) AS c"

@@ -297,3 +297,36 @@ async def test_what_five_hours_of_silence_buried_arrives_by_a_replay(
 
     assert sorted(webhook.got) == ids(range(30))
     assert done.delivered == 30
+
+
+async def test_a_replay_in_batches_counts_each_event_once(
+    stage: Stage, replays: Replays
+) -> None:
+    webhook = stage.open()
+    webhook.max_events = 100
+    await stage.log.append([event(number) for number in range(50)])
+
+    replay = await replays.create(ACCOUNT, SINK, types=[RINGING])
+    done = await until(replays, replay, Status.COMPLETED, stage)
+
+    assert sorted(webhook.got) == ids(range(50))
+    assert webhook.calls < 50
+    assert (done.delivered, done.waiting, done.dead) == (50, 0, 0)
+
+
+async def test_of_events_that_arrive_together_everyone_is_told_his_own(
+    stage: Stage,
+) -> None:
+    stage.open().max_events = 100
+    await stage.log.append([event(number) for number in range(1, 5)])
+    lane = stage.dispatcher.lane(SINK)
+    assert lane is not None
+    first, second = list[int](), list[int]()
+    hear = [lambda heard, _, to=to: to.extend(heard) for to in (first, second)]
+
+    entries = await stage.log.read(ACCOUNT, [RINGING], 0, 4, 9)
+    for entry, which in zip(entries, (0, 1, 1, 0), strict=True):
+        lane.replay(entry, hear[which])
+    await breathe()
+
+    assert (first, second) == ([1, 4], [2, 3])

@@ -288,3 +288,24 @@ async def test_token_failures_are_the_accounts_own(server: Any) -> None:
     assert failure["iss"].startswith("SK")
     _, others = await get(server, "TokenFailures", account=OTHER_ACCOUNT)
     assert others == {"token_failures": []}
+
+
+async def test_records_are_of_the_ids_asked_for_and_of_the_account(
+    server: Any,
+) -> None:
+    await server.post(event(1, "connection", "accepted", call_sid=CA))
+    timelines = TimelineStore(server.database)
+    [mark] = await timelines.marks(ACCOUNT.sid, [CA])
+    alike = msgspec.structs.replace(mark, id=f"{mark.id[:26]}{'0' * 8}")
+
+    for account, asked in ((ACCOUNT, alike), (OTHER_ACCOUNT, mark)):
+        records = await timelines.records(account.sid, [CA], [asked])
+        assert records.events == {}
+
+
+async def test_a_post_says_that_its_clock_is_wrong(server: Any) -> None:
+    right = event(1, "connection", "accepted", call_sid=CA)
+    for body in ({**right, "timestamp": "2026-11-01T00:00:00.000Z"}, right):
+        await server.post(body)
+    _, found = await get(server, f"Calls/{CA}/Timeline")
+    assert [item["post"]["clock_skew"] for item in found["timeline"]] == [True, False]

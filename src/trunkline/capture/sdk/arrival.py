@@ -104,7 +104,7 @@ def post_of_event(  # noqa: PLR0917 (as they stand in the event's row)
 
 
 def kept_post(arrival: Arrival, call_id: str, event_id: str | None) -> KeptPost:
-    """Return what is kept of a post that no event is kept with."""
+    """Return what is kept of a post apart from its event, or without one."""
     at_ms, now_ms = arrival.post.at_ms, arrival.now_ms
     return KeptPost(
         account_sid=arrival.sender.account_sid,
