@@ -11,6 +11,7 @@ import pytest
 from trunkline.capture.sdk.ports import KeptPost
 from trunkline.capture.timeline import Kind
 from trunkline.database.file import Database
+from trunkline.errors import StorageFailed
 from trunkline.events import catalogue
 from trunkline.events.catalogue import SinkType
 from trunkline.events.envelope import Event
@@ -417,6 +418,25 @@ async def test_a_post_stays_with_an_event_that_stays(rig: Rig) -> None:
     assert await rig.posts() == [1, 2, 3]
     kinds = [m.kind for m in await TimelineStore(rig.database).marks(ACCOUNT, ["CA1"])]
     assert kinds == [Kind.EVENT, Kind.POST, Kind.POST]
+
+
+async def test_a_piece_that_fails_at_its_end_has_moved_and_dropped_nothing(
+    rig: Rig,
+) -> None:
+    await rig.append_with_posts(1, 2)
+    refuse = (
+        "CREATE TRIGGER refuse BEFORE DELETE ON account_block"
+        " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    await rig.database.write(lambda c: c.execute(refuse).close())
+    rig.clock.advance(8 * DAY)
+
+    with pytest.raises(StorageFailed, match="refused"):
+        await rig.store.prune_by_age(0, rig.clock.now_ms(), 100)
+
+    assert await rig.posts() == [1, 2]
+    kinds = [m.kind for m in await TimelineStore(rig.database).marks(ACCOUNT, ["CA1"])]
+    assert kinds == [Kind.EVENT, Kind.EVENT]
 
 
 async def test_above_the_size_posts_go_with_their_events(rig: Rig) -> None:

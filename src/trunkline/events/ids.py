@@ -1,10 +1,9 @@
 """Ids of events, calls, sinks and subscriptions.
 
 A SID is two capital letters and 32 lower-case hex digits. The first twelve digits
-are the time in milliseconds, the rest is random (but for the position in those of events
-that the log names, see `log.naming`): ids made one after another sort
+are the time in milliseconds, the rest is random: ids made one after another sort
 that way, so a unique index over them grows at its end and costs a fraction of one
-over wholly random ids.
+over wholly random ids. The log names events itself: see `log.naming`.
 """
 
 import re

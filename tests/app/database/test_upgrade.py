@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from trunkline.database.file import Database
+from trunkline.errors import StorageFailed
 from trunkline.events.envelope import Event
 from trunkline.log.filters import Filter
 from trunkline.log.search import SqliteSearch
@@ -161,6 +162,28 @@ async def test_a_file_of_version_2_knows_its_ids_and_its_posts(tmp_path: Path) -
     assert post == (ACCOUNT, CALL, event(1).id, 5, 4, 0, b"{}")
     assert [mark.post > 0 for mark in marks] == [True, False]
     assert upto == [(7,)]  # no row of an old file has a post
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_an_upgrade_that_fails_at_its_end_leaves_the_file_as_it_was(
+    tmp_path: Path, version: int
+) -> None:
+    path = tmp_path / "trunkline.db"
+    old = file_of(path, version)
+    old.execute(INSERT, row(1, event(1)))
+    old.execute("CREATE TABLE posts_dropped (not_ours)")
+    old.commit()
+    old.close()
+    before = schema_of(path)
+
+    with pytest.raises(StorageFailed, match="posts_dropped already exists"):
+        await Database(path).open()
+
+    assert schema_of(path) == before
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (version,)
+    assert connection.execute("SELECT id FROM event").fetchall() == [(event(1).id,)]
+    connection.close()
 
 
 @pytest.mark.parametrize("version", [1, 2])
